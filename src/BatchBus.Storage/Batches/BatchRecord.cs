@@ -1,0 +1,61 @@
+using BatchBus.Contracts;
+
+namespace BatchBus.Storage.Batches;
+
+/// <summary>What the store knows of a committed batch at one moment.</summary>
+public sealed record BatchRecord
+{
+    /// <summary>The batch.</summary>
+    public required Guid BatchId { get; init; }
+
+    /// <summary>The workspace that owns it.</summary>
+    public required string Workspace { get; init; }
+
+    /// <summary>The stage of the whole batch, if it was given one.</summary>
+    public string? Stage { get; init; }
+
+    /// <summary>When it was created; microseconds.</summary>
+    public required DateTimeOffset CreatedAt { get; init; }
+
+    /// <summary>When requests without a result become expired.</summary>
+    public required DateTimeOffset ExpiresAt { get; init; }
+
+    /// <summary>When a cancel was first asked for.</summary>
+    public DateTimeOffset? CancelInitiatedAt { get; init; }
+
+    /// <summary>When it was closed; from then on its results and counts never change.</summary>
+    public DateTimeOffset? ClosedAt { get; init; }
+
+    /// <summary>Why it was closed.</summary>
+    public BatchEndReason? Reason { get; init; }
+
+    /// <summary>Whether its end has come back over the bus, and so was published.</summary>
+    public bool Announced { get; init; }
+
+    /// <summary>The lanes, by their number.</summary>
+    public required IReadOnlyList<Lane> Lanes { get; init; }
+
+    /// <summary>What each lane has come to, in the order of <see cref="Lanes"/>.</summary>
+    public required IReadOnlyList<LaneTally> Tallies { get; init; }
+
+    /// <summary>Number of requests.</summary>
+    public int Total => Lanes.Sum(lane => lane.Count);
+
+    /// <summary>Requests that succeeded so far.</summary>
+    public int Succeeded => Tallies.Sum(tally => tally.Succeeded);
+
+    /// <summary>Requests that errored so far.</summary>
+    public int Errored => Tallies.Sum(tally => tally.Errored);
+
+    /// <summary>Requests that have no result of their own: still to come while the batch is open, canceled or expired once it is closed.</summary>
+    public int Unfinished => Total - Succeeded - Errored;
+
+    /// <summary>The final counts of a closed batch.</summary>
+    public BatchCounts FinalCounts => new()
+    {
+        Succeeded = Succeeded,
+        Errored = Errored,
+        Canceled = Reason is BatchEndReason.Canceled ? Unfinished : 0,
+        Expired = Reason is BatchEndReason.Expired ? Unfinished : 0,
+    };
+}

@@ -1,0 +1,182 @@
+using System.Globalization;
+using System.Text.Json;
+using BatchBus.Contracts;
+using BatchBus.Storage.Requests;
+using BatchBus.Storage.Schedule;
+using StackExchange.Redis;
+
+namespace BatchBus.Storage.Batches;
+
+/// <summary>The records of batches: create, read, cancel, close, delete.</summary>
+public sealed class BatchStore(IConnectionMultiplexer redis, BatchSchedule schedule, TimeProvider time)
+{
+    /// <summary>How long an upload that shows no progress may still be going on.</summary>
+    public static readonly TimeSpan UploadLapse = TimeSpan.FromMinutes(2);
+
+    /// <summary>How long a given-up upload is remembered, against a commit that is still under way somewhere.</summary>
+    private static readonly TimeSpan AbandonedMemory = TimeSpan.FromHours(1);
+
+    private static readonly Script Commit = Script.Load("commit_batch");
+    private static readonly Script Abandon = Script.Load("abandon_batch");
+    private static readonly Script Close = Script.Load("close_batch");
+
+    private IDatabase Database => redis.GetDatabase();
+
+    /// <summary>Begins a create. Before anything is stored, the schedule knows the id, so that nothing can be left behind unseen.</summary>
+    public async Task<BatchUpload> BeginUploadAsync()
+    {
+        var upload = new BatchUpload(Database, BatchId.New(time.GetUtcNow()));
+        await schedule.SetAsync(upload.BatchId, UploadLapse);
+        return upload;
+    }
+
+    /// <summary>Tells the sweeper that an upload is still going on.</summary>
+    public Task ExtendUploadAsync(BatchUpload upload) => schedule.SetAsync(upload.BatchId, UploadLapse);
+
+    /// <summary>
+    /// Makes an upload a batch. Throws what the store throws when it cannot be told whether the commit took effect;
+    /// <see cref="AbandonAsync"/> settles that.
+    /// </summary>
+    /// <param name="upload">The upload.</param>
+    /// <param name="workspace">Who owns the batch.</param>
+    /// <param name="stage">The stage of the whole batch, if any.</param>
+    /// <param name="stageModel">The model of that stage.</param>
+    /// <param name="window">From creation to expiry.</param>
+    /// <returns>The record; null when the upload had already lapsed.</returns>
+    public async Task<BatchRecord?> CommitAsync(BatchUpload upload, string workspace, string? stage, string? stageModel, TimeSpan window)
+    {
+        var lanes = await upload.FinishAsync(stageModel);
+        var now = time.GetUtcNow();
+        var values = new List<RedisValue>
+        {
+            "created", Microseconds(now),
+            "expires", Microseconds(now + window),
+            "workspace", workspace,
+            "total", upload.Count,
+            "lanes", JsonSerializer.Serialize(lanes, LaneJson.Default.IReadOnlyListLane),
+        };
+        if (stage is not null)
+        {
+            values.AddRange(["stage", stage]);
+        }
+
+        foreach (var lane in lanes.Where(lane => lane.Model is null))
+        {
+            values.AddRange([$"e:{lane.Number}", lane.Count]);
+        }
+
+        var result = await Commit.RunAsync(Database, [new BatchKeys(upload.BatchId).Record], [.. values]);
+        if ((string?)result != "committed")
+        {
+            return null;
+        }
+
+        await schedule.SetAsync(upload.BatchId, BatchSchedule.ActiveInterval);
+        return await FindAsync(upload.BatchId);
+    }
+
+    /// <summary>
+    /// Gives an upload up and removes what it stored. False when it turns out to be committed: then the batch stands.
+    /// </summary>
+    public async Task<bool> AbandonAsync(Guid batchId, BatchUpload? upload = null)
+    {
+        if (upload is not null)
+        {
+            await upload.DrainAsync();
+        }
+
+        var keys = new BatchKeys(batchId);
+        var result = await Abandon.RunAsync(Database, [keys.Record], [(long)AbandonedMemory.TotalSeconds]);
+        if ((string?)result == "committed")
+        {
+            return false;
+        }
+
+        await Database.KeyDeleteAsync([.. keys.All().Where(key => key != keys.Record)]);
+        await schedule.RemoveAsync(batchId);
+        return true;
+    }
+
+    /// <summary>Reads a batch; null when there is none, or it is not committed.</summary>
+    public async Task<BatchRecord?> FindAsync(Guid batchId)
+    {
+        var entries = await Database.HashGetAllAsync(new BatchKeys(batchId).Record);
+        if (entries.Length == 0)
+        {
+            return null;
+        }
+
+        var fields = entries.ToDictionary(entry => (string)entry.Name!, entry => entry.Value);
+        if (!fields.TryGetValue("created", out var created))
+        {
+            return null;
+        }
+
+        var lanes = JsonSerializer.Deserialize((string)fields["lanes"]!, LaneJson.Default.IReadOnlyListLane)!;
+        return new BatchRecord
+        {
+            BatchId = batchId,
+            Workspace = fields["workspace"]!,
+            Stage = fields.TryGetValue("stage", out var stage) ? (string?)stage : null,
+            CreatedAt = Time((long)created),
+            ExpiresAt = Time((long)fields["expires"]),
+            CancelInitiatedAt = TimeOf("cancel"),
+            ClosedAt = TimeOf("closed"),
+            Reason = fields.TryGetValue("reason", out var reason) ? (BatchEndReason)(int)reason : null,
+            Announced = fields.ContainsKey("announced"),
+            Lanes = lanes,
+            Tallies = [.. lanes.Select(lane => new LaneTally(
+                (int)Number("s", lane), (int)Number("e", lane), Number("i", lane), Number("c", lane), Number("o", lane), TimeSpan.FromMilliseconds(Number("t", lane))))],
+        };
+
+        DateTimeOffset? TimeOf(string field) => fields.TryGetValue(field, out var value) ? Time((long)value) : null;
+
+        long Number(string kind, Lane lane)
+            => fields.TryGetValue(string.Create(CultureInfo.InvariantCulture, $"{kind}:{lane.Number}"), out var value) ? (long)value : 0;
+    }
+
+    /// <summary>Closes a batch: from then on no result is taken, and what has none is canceled or expired.</summary>
+    /// <param name="batchId">The batch.</param>
+    /// <param name="reason">Why. A batch whose requests all have results is closed as completed, whatever is asked.</param>
+    /// <param name="force">Closes although a worker may still be about to deliver results.</param>
+    public async Task<CloseResult> CloseAsync(Guid batchId, BatchEndReason reason, bool force = false)
+    {
+        var keys = new BatchKeys(batchId);
+        var result = await Close.RunAsync(Database, [keys.Record, keys.Pages], [(int)reason, Microseconds(time.GetUtcNow()), force ? 1 : 0]);
+        return (string?)result switch
+        {
+            "closed" => CloseResult.Closed,
+            "gone" => CloseResult.Gone,
+            "unfinished" => CloseResult.Unfinished,
+            "leased" => CloseResult.Leased,
+            var other => throw new InvalidOperationException($"close_batch answered '{other}'."),
+        };
+    }
+
+    /// <summary>Records that the end of a batch has come back over the bus; from then on its schedule entry rests.</summary>
+    public async Task MarkAnnouncedAsync(Guid batchId)
+    {
+        await Database.HashSetAsync(new BatchKeys(batchId).Record, "announced", 1);
+        await schedule.RemoveAsync(batchId);
+    }
+
+    private static long Microseconds(DateTimeOffset moment) => (moment - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond;
+
+    private static DateTimeOffset Time(long microseconds) => DateTimeOffset.UnixEpoch.AddTicks(microseconds * TimeSpan.TicksPerMicrosecond);
+}
+
+/// <summary>What became of an attempt to close a batch.</summary>
+public enum CloseResult
+{
+    /// <summary>The batch is closed, now or since earlier.</summary>
+    Closed,
+
+    /// <summary>There is no such batch.</summary>
+    Gone,
+
+    /// <summary>It should be completed, but requests have no result.</summary>
+    Unfinished,
+
+    /// <summary>A worker may still be about to deliver results.</summary>
+    Leased,
+}

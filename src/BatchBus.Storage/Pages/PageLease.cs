@@ -1,0 +1,50 @@
+namespace BatchBus.Storage.Pages;
+
+/// <summary>The answer to a worker that asked for a page.</summary>
+/// <param name="Status">Whether it may execute the page, or why not.</param>
+/// <param name="Attempt">Which attempt at the page this is, from 1; 0 unless leased.</param>
+/// <param name="Finished">Per request of the page, whether it already has a result; empty unless leased.</param>
+public sealed record PageLease(PageLeaseStatus Status, int Attempt, IReadOnlyList<bool> Finished);
+
+/// <summary>Whether a worker may execute a page, or why not.</summary>
+public enum PageLeaseStatus
+{
+    /// <summary>It may.</summary>
+    Leased,
+
+    /// <summary>Another worker executes it, or it is deferred.</summary>
+    Taken,
+
+    /// <summary>Every request has a result: what remains is to report it.</summary>
+    Finished,
+
+    /// <summary>The batch is closed.</summary>
+    Closed,
+
+    /// <summary>The batch is being canceled, or its window has passed: nothing more is started.</summary>
+    Canceling,
+
+    /// <summary>There is no such batch.</summary>
+    Gone,
+}
+
+/// <summary>The answer to a worker that prolonged leases.</summary>
+/// <param name="Open">Whether calls may still be started for the batch.</param>
+/// <param name="Renewed">Per page, whether the worker still holds it.</param>
+public sealed record PageRenewal(bool Open, IReadOnlyList<bool> Renewed);
+
+/// <summary>The pages of a batch that were leased and not yet reported.</summary>
+/// <param name="Now">The Redis server's time, milliseconds since 1970.</param>
+/// <param name="Entries">By <see cref="Page.Name"/>: <c>kind|expiry|attempt|owner</c>, as lease_page documents it.</param>
+public sealed record PageEntries(long Now, IReadOnlyDictionary<string, string> Entries)
+{
+    /// <summary>Whether a page wants its message again: its lease lapsed, its deferral is over, or its last message led to nothing.</summary>
+    /// <param name="page">The page.</param>
+    /// <param name="entry">Its entry, null where it has none.</param>
+    public bool IsOverdue(Page page, out string? entry)
+        => Entries.TryGetValue(page.Name, out entry) && long.Parse(entry.Split('|')[1], System.Globalization.CultureInfo.InvariantCulture) <= Now;
+
+    /// <summary>How long the sweeper waited for a page's last message; zero where it has sent none.</summary>
+    public static TimeSpan LastPause(string? entry)
+        => entry?.Split('|') is ["q", _, _, var pause] ? TimeSpan.FromMilliseconds(long.Parse(pause, System.Globalization.CultureInfo.InvariantCulture)) : TimeSpan.Zero;
+}

@@ -1,0 +1,36 @@
+-- Gives one worker the right to execute a page, for a while.
+-- KEYS[1] record, KEYS[2] pages: page → 'kind|expiry|attempt|owner', KEYS[3] outcomes of the lane
+-- ARGV[1] page, ARGV[2] owner, ARGV[3] lease in milliseconds, ARGV[4] first position, ARGV[5] count
+-- Kinds: l leased, d deferred until its expiry, q queued once more by the sweeper.
+-- Returns {status, attempt, outcomes of the range}; status: leased, taken (another's lease lives, or it is deferred), finished (every
+-- request has a result), closed, canceling, gone.
+-- Invariant: at most one lease of a page lives at any time, by the clock of this server.
+local state = redis.call('HMGET', KEYS[1], 'created', 'closed', 'cancel', 'expires')
+if not state[1] then
+  return {'gone'}
+end
+if state[2] then
+  return {'closed'}
+end
+local count = tonumber(ARGV[5])
+local outcomes = redis.call('GETRANGE', KEYS[3], ARGV[4], tonumber(ARGV[4]) + count - 1)
+local _, finished = string.gsub(outcomes, '[se]', '')
+if finished == count then
+  return {'finished', 0, outcomes}
+end
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+if state[3] or tonumber(state[4]) <= now * 1000 then
+  return {'canceling'}
+end
+local attempt = 1
+local entry = redis.call('HGET', KEYS[2], ARGV[1])
+if entry then
+  local kind, expiry, attempts = string.match(entry, '^(%a)|(%d+)|(%d+)|')
+  if kind ~= 'q' and tonumber(expiry) > now then
+    return {'taken'}
+  end
+  attempt = tonumber(attempts) + 1
+end
+redis.call('HSET', KEYS[2], ARGV[1], string.format('l|%.0f|%.0f|%s', now + tonumber(ARGV[3]), attempt, ARGV[2]))
+return {'leased', attempt, outcomes}

@@ -1,0 +1,118 @@
+using BatchBus.Storage.Batches;
+using StackExchange.Redis;
+
+namespace BatchBus.Storage.Requests;
+
+/// <summary>
+/// One create while its body is still arriving: requests are written out in chunks as they come, and nothing of it counts until
+/// <see cref="BatchStore.CommitAsync"/>. An upload that is neither committed nor abandoned lapses: the sweeper removes what it left.
+/// Not safe for use by several threads at once.
+/// </summary>
+public sealed class BatchUpload
+{
+    /// <summary>Chunk writes that may be under way at once; bounds the memory of a create to a few chunks.</summary>
+    private const int MaxWritesUnderWay = 4;
+
+    private readonly IDatabase _database;
+    private readonly BatchKeys _keys;
+    private readonly Dictionary<LaneKey, LaneBuffer> _lanes = [];
+    private readonly Queue<Task> _writes = new();
+
+    internal BatchUpload(IDatabase database, Guid batchId)
+    {
+        _database = database;
+        _keys = new BatchKeys(batchId);
+        BatchId = batchId;
+    }
+
+    /// <summary>The id that the batch will have.</summary>
+    public Guid BatchId { get; }
+
+    /// <summary>Number of requests so far.</summary>
+    public int Count { get; private set; }
+
+    /// <summary>
+    /// Adds the next request to the lane of its routing. <paramref name="model"/> is null where it can be routed nowhere
+    /// (<see cref="StoredRequest.Failure"/> then says why); <paramref name="yieldsToStage"/> where a stage of the whole batch, which
+    /// may come after the requests in the body, would overrule that.
+    /// </summary>
+    public async ValueTask AddAsync(string? model, bool yieldsToStage, StoredRequest request)
+    {
+        var key = new LaneKey(model, yieldsToStage);
+        if (!_lanes.TryGetValue(key, out var lane))
+        {
+            lane = new LaneBuffer(_lanes.Count);
+            _lanes.Add(key, lane);
+        }
+
+        if (lane.Writer.Length > 0 && lane.Writer.Length + request.Parameters.Length > RequestChunk.MaxBytes)
+        {
+            await WriteOutAsync(lane);
+        }
+
+        RequestChunk.Append(lane.Writer, request);
+        lane.Count++;
+        lane.Bytes += request.Parameters.Length;
+        Count++;
+        if (lane.Count % RequestChunk.MaxRequests == 0 || lane.Writer.Length >= RequestChunk.MaxBytes)
+        {
+            await WriteOutAsync(lane);
+        }
+    }
+
+    /// <summary>Writes out what is buffered and returns once the store has every chunk.</summary>
+    /// <param name="stageModel">The model of the stage of the whole batch, if it has one.</param>
+    /// <returns>The lanes in their final form.</returns>
+    internal async Task<IReadOnlyList<Lane>> FinishAsync(string? stageModel)
+    {
+        foreach (var lane in _lanes.Values.Where(lane => lane.Writer.Length > 0))
+        {
+            await WriteOutAsync(lane);
+        }
+
+        await SettleAsync(maxUnderWay: 0);
+        return [.. _lanes.OrderBy(lane => lane.Value.Number).Select(lane => new Lane
+        {
+            Number = lane.Value.Number,
+            Model = lane.Key.YieldsToStage && stageModel is not null ? stageModel : lane.Key.Model,
+            StageRouted = lane.Key.YieldsToStage && stageModel is not null,
+            Count = lane.Value.Count,
+            Bytes = lane.Value.Bytes,
+        })];
+    }
+
+    /// <summary>Waits for the writes that are under way, whatever comes of them, so that a deletion comes after them.</summary>
+    internal async Task DrainAsync() => await Task.WhenAll(_writes).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+
+    private async Task WriteOutAsync(LaneBuffer lane)
+    {
+        var packed = Payload.Pack(lane.Writer.Written);
+        lane.Writer.Clear();
+        await SettleAsync(MaxWritesUnderWay - 1);
+        _writes.Enqueue(_database.HashSetAsync(_keys.Requests(lane.Number), lane.ChunkStart, packed));
+        lane.ChunkStart = lane.Count;
+    }
+
+    private async Task SettleAsync(int maxUnderWay)
+    {
+        while (_writes.Count > maxUnderWay)
+        {
+            await _writes.Dequeue();
+        }
+    }
+
+    private readonly record struct LaneKey(string? Model, bool YieldsToStage);
+
+    private sealed class LaneBuffer(int number)
+    {
+        public int Number { get; } = number;
+
+        public PayloadWriter Writer { get; } = new();
+
+        public int ChunkStart { get; set; }
+
+        public int Count { get; set; }
+
+        public long Bytes { get; set; }
+    }
+}

@@ -1,0 +1,36 @@
+namespace BatchBus.Storage.Requests;
+
+/// <summary>
+/// Codec of one storage chunk: consecutive requests of one lane. A chunk begins anywhere but never crosses a multiple of
+/// <see cref="MaxRequests"/>, so a reader finds the chunks of a range by asking for every position in its aligned surroundings.
+/// </summary>
+internal static class RequestChunk
+{
+    public const int MaxRequests = 32;
+
+    /// <summary>A chunk is written out once it holds this many bytes, unless a single request is larger.</summary>
+    public const int MaxBytes = 1 << 20;
+
+    public static void Append(PayloadWriter writer, in StoredRequest request)
+    {
+        writer.Number(request.Index);
+        writer.Number(request.Rule);
+        writer.Text(request.CustomId);
+        writer.Text(request.Failure);
+        writer.Bytes(request.Parameters.Span);
+    }
+
+    public static List<StoredRequest> Read(ReadOnlyMemory<byte> packed)
+    {
+        var requests = new List<StoredRequest>(MaxRequests);
+        var reader = new PayloadReader(Payload.Unpack(packed));
+        while (!reader.AtEnd)
+        {
+            var index = reader.Int();
+            var rule = checked((byte)reader.Number());
+            requests.Add(new StoredRequest(index, reader.Text(), rule, reader.Text(), reader.Bytes()));
+        }
+
+        return requests;
+    }
+}

@@ -1,0 +1,45 @@
+using StackExchange.Redis;
+
+namespace BatchBus.Storage.Requests;
+
+/// <summary>Reads stored requests back, by their position in a lane.</summary>
+public sealed class RequestStore(IConnectionMultiplexer redis)
+{
+    /// <summary>Reads a range of a lane; shorter than asked for only where the lane is.</summary>
+    /// <param name="batchId">The batch.</param>
+    /// <param name="lane">The lane.</param>
+    /// <param name="from">Position of the first request.</param>
+    /// <param name="count">Number of requests.</param>
+    public async Task<IReadOnlyList<StoredRequest>> ReadAsync(Guid batchId, int lane, int from, int count)
+    {
+        var start = from - (from % RequestChunk.MaxRequests);
+        var fields = new RedisValue[from + count - start];
+        for (var i = 0; i < fields.Length; i++)
+        {
+            fields[i] = start + i;
+        }
+
+        var chunks = await redis.GetDatabase().HashGetAsync(new BatchKeys(batchId).Requests(lane), fields);
+        var requests = new List<StoredRequest>(count);
+        for (var i = 0; i < chunks.Length; i++)
+        {
+            if (chunks[i].IsNull)
+            {
+                continue;
+            }
+
+            var position = start + i;
+            foreach (var request in RequestChunk.Read((byte[])chunks[i]!))
+            {
+                if (position >= from && position < from + count)
+                {
+                    requests.Add(request);
+                }
+
+                position++;
+            }
+        }
+
+        return requests;
+    }
+}

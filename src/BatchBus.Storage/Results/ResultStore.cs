@@ -1,0 +1,209 @@
+using System.Runtime.CompilerServices;
+using BatchBus.Contracts;
+using BatchBus.Storage.Batches;
+using BatchBus.Storage.Requests;
+using StackExchange.Redis;
+
+namespace BatchBus.Storage.Results;
+
+/// <summary>Stores results with their counts, and reads them back.</summary>
+public sealed class ResultStore(IConnectionMultiplexer redis, RequestStore requests)
+{
+    /// <summary>Positions that are read at once; also the most that one block covers.</summary>
+    public const int MaxBlock = 32;
+
+    private static readonly Script Store = Script.Load("store_results");
+
+    private IDatabase Database => redis.GetDatabase();
+
+    /// <summary>
+    /// Stores results of one lane and counts them, all or none. Where any of the requests already has a result, nothing is stored:
+    /// the caller leaves out what <see cref="FinishedAsync"/> names and tries again.
+    /// </summary>
+    /// <param name="batchId">The batch.</param>
+    /// <param name="lane">The lane.</param>
+    /// <param name="results">Results with their positions in the lane, in ascending order.</param>
+    public async Task<StoreStatus> StoreAsync(Guid batchId, int lane, IReadOnlyList<(int Position, StoredResult Result)> results)
+    {
+        var keys = new BatchKeys(batchId);
+        var arguments = new List<RedisValue>(10)
+        {
+            lane,
+            results.Count(entry => entry.Result.Outcome is RequestOutcome.Succeeded),
+            results.Count(entry => entry.Result.Outcome is RequestOutcome.Errored),
+            results.Sum(entry => (long)entry.Result.InputTokens),
+            results.Sum(entry => (long)entry.Result.CachedTokens),
+            results.Sum(entry => (long)entry.Result.OutputTokens),
+            results.Sum(entry => entry.Result.ExecutionMilliseconds),
+        };
+        var writer = new PayloadWriter();
+        for (var start = 0; start < results.Count;)
+        {
+            var end = start + 1;
+            while (end < results.Count && end - start < MaxBlock && results[end].Position == results[end - 1].Position + 1)
+            {
+                end++;
+            }
+
+            var run = results.Skip(start).Take(end - start).Select(entry => entry.Result).ToList();
+            arguments.Add(results[start].Position);
+            arguments.Add(string.Concat(run.Select(result => result.Outcome is RequestOutcome.Succeeded ? 's' : 'e')));
+            arguments.Add(ResultBlock.Pack(writer, run));
+            start = end;
+        }
+
+        var answer = await Store.RunAsync(Database, [keys.Record, keys.Outcomes(lane), keys.Results(lane)], [.. arguments]);
+        return (string?)answer switch
+        {
+            "stored" => StoreStatus.Stored,
+            "taken" => StoreStatus.Taken,
+            "closed" => StoreStatus.Closed,
+            "gone" => StoreStatus.Gone,
+            var other => throw new InvalidOperationException($"store_results answered '{other}'."),
+        };
+    }
+
+    /// <summary>Per request of a range, whether it has a result.</summary>
+    public async Task<bool[]> FinishedAsync(Guid batchId, int lane, int from, int count)
+    {
+        var outcomes = (byte[]?)await Database.StringGetRangeAsync(new BatchKeys(batchId).Outcomes(lane), from, from + count - 1) ?? [];
+        var finished = new bool[count];
+        for (var i = 0; i < outcomes.Length; i++)
+        {
+            finished[i] = outcomes[i] != 0;
+        }
+
+        return finished;
+    }
+
+    /// <summary>Reads the stored results of a range of a lane, in order, leaving out requests without one.</summary>
+    public async Task<IReadOnlyList<(int Position, StoredResult Result)>> ReadAsync(Guid batchId, int lane, int from, int count)
+    {
+        // A block may begin before the range and reach into it.
+        var start = Math.Max(0, from - (MaxBlock - 1));
+        var results = await BlocksFromAsync(batchId, lane, start, from + count - start);
+        return [.. results.Where(entry => entry.Position >= from && entry.Position < from + count)];
+    }
+
+    /// <summary>
+    /// The lines of a closed batch's results file, one per request in the order of submission; requests that were never executed have
+    /// their line made from how the batch ended. Holds a few blocks at a time, however large the batch is.
+    /// </summary>
+    public async IAsyncEnumerable<ReadOnlyMemory<byte>> LinesAsync(BatchRecord record, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var lanes = new List<IAsyncEnumerator<(int Index, ReadOnlyMemory<byte> Line)>>();
+        try
+        {
+            foreach (var lane in record.Lanes)
+            {
+                var reader = LaneAsync(record, lane, cancellationToken).GetAsyncEnumerator(cancellationToken);
+                lanes.Add(reader);
+                if (!await reader.MoveNextAsync())
+                {
+                    lanes.Remove(reader);
+                    await reader.DisposeAsync();
+                }
+            }
+
+            while (lanes.Count > 0)
+            {
+                var next = lanes.MinBy(lane => lane.Current.Index)!;
+                yield return next.Current.Line;
+                if (!await next.MoveNextAsync())
+                {
+                    lanes.Remove(next);
+                    await next.DisposeAsync();
+                }
+            }
+        }
+        finally
+        {
+            foreach (var lane in lanes)
+            {
+                await lane.DisposeAsync();
+            }
+        }
+    }
+
+    private async IAsyncEnumerable<(int Index, ReadOnlyMemory<byte> Line)> LaneAsync(
+        BatchRecord record, Lane lane, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var ahead = StoredAsync(0);
+        List<(int Position, StoredResult Result)> stored = [];
+        for (var from = 0; from < lane.Count; from += MaxBlock)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            stored.RemoveAll(entry => entry.Position < from);
+            stored.AddRange(await ahead);
+            if (from + MaxBlock < lane.Count)
+            {
+                ahead = StoredAsync(from + MaxBlock);
+            }
+
+            var count = Math.Min(MaxBlock, lane.Count - from);
+            var window = stored.Where(entry => entry.Position < from + count).ToList();
+            if (window.Count == count)
+            {
+                foreach (var (_, result) in window)
+                {
+                    yield return (result.Index, result.Line);
+                }
+
+                continue;
+            }
+
+            var byPosition = window.ToDictionary(entry => entry.Position, entry => entry.Result);
+            var position = from;
+            foreach (var request in await requests.ReadAsync(record.BatchId, lane.Number, from, count))
+            {
+                yield return byPosition.TryGetValue(position++, out var result)
+                    ? (result.Index, result.Line)
+                    : (request.Index, ResultLine.Unexecuted(record, lane, request));
+            }
+        }
+
+        Task<List<(int Position, StoredResult Result)>> StoredAsync(int from)
+            => lane.Model is null
+                ? Task.FromResult<List<(int, StoredResult)>>([])
+                : BlocksFromAsync(record.BatchId, lane.Number, from, Math.Min(MaxBlock, lane.Count - from));
+    }
+
+    /// <summary>The results of every block that begins in a range; the last may reach beyond it.</summary>
+    private async Task<List<(int Position, StoredResult Result)>> BlocksFromAsync(Guid batchId, int lane, int from, int count)
+    {
+        var fields = new RedisValue[count];
+        for (var i = 0; i < count; i++)
+        {
+            fields[i] = from + i;
+        }
+
+        var blocks = await Database.HashGetAsync(new BatchKeys(batchId).Results(lane), fields);
+        var results = new List<(int, StoredResult)>(count);
+        for (var i = 0; i < count; i++)
+        {
+            if (!blocks[i].IsNull)
+            {
+                var position = from + i;
+                results.AddRange(ResultBlock.Read((byte[])blocks[i]!).Select(result => (position++, result)));
+            }
+        }
+
+        return results;
+    }
+}
+
+/// <summary>What became of an attempt to store results.</summary>
+public enum StoreStatus
+{
+    /// <summary>They are stored and counted.</summary>
+    Stored,
+
+    /// <summary>One of the requests already has a result; nothing was stored.</summary>
+    Taken,
+
+    /// <summary>The batch is closed; nothing was stored.</summary>
+    Closed,
+
+    /// <summary>There is no such batch; nothing was stored.</summary>
+    Gone,
+}

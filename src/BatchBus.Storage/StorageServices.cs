@@ -1,0 +1,27 @@
+using BatchBus.Storage.Batches;
+using BatchBus.Storage.Fleet;
+using BatchBus.Storage.Pages;
+using BatchBus.Storage.Requests;
+using BatchBus.Storage.Results;
+using BatchBus.Storage.Schedule;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+
+namespace BatchBus.Storage;
+
+/// <summary>Registration of the store.</summary>
+public static class StorageServices
+{
+    /// <summary>Adds the stores; the composition root provides the <see cref="StackExchange.Redis.IConnectionMultiplexer"/>.</summary>
+    public static IServiceCollection AddBatchBusStorage(this IServiceCollection services)
+    {
+        services.TryAddSingleton(TimeProvider.System);
+        services.TryAddSingleton<BatchSchedule>();
+        services.TryAddSingleton<BatchStore>();
+        services.TryAddSingleton<FleetStore>();
+        services.TryAddSingleton<PageStore>();
+        services.TryAddSingleton<RequestStore>();
+        services.TryAddSingleton<ResultStore>();
+        return services;
+    }
+}
