@@ -58,4 +58,8 @@ public sealed record BatchRecord
         Canceled = Reason is BatchEndReason.Canceled ? Unfinished : 0,
         Expired = Reason is BatchEndReason.Expired ? Unfinished : 0,
     };
+
+    /// <summary>The message that announces the batch.</summary>
+    public BatchSubmitted Submitted()
+        => new() { BatchId = BatchId, Workspace = Workspace, Requests = Total, CreatedAt = CreatedAt, ExpiresAt = ExpiresAt };
 }

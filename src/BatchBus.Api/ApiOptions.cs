@@ -1,0 +1,28 @@
+namespace BatchBus.Api;
+
+/// <summary>Limits and addresses of the HTTP side; section <c>BatchBus</c>.</summary>
+public sealed class ApiOptions
+{
+    /// <summary>The section's name.</summary>
+    public const string Section = "BatchBus";
+
+    /// <summary>Base of <c>results_url</c> as clients reach it, a path prefix included.</summary>
+    /// <value>None: the scheme and host of the request, with <c>X-Forwarded-*</c> taken into account where the host is configured to.</value>
+    public Uri? PublicBaseUrl { get; set; }
+
+    /// <summary>Largest body of a create, bytes.</summary>
+    /// <value>256 MiB.</value>
+    public long MaxBatchBytes { get; set; } = 256L << 20;
+
+    /// <summary>Most requests in one batch.</summary>
+    /// <value>100,000.</value>
+    public int MaxBatchRequests { get; set; } = 100_000;
+
+    /// <summary>Largest single request of a batch, bytes.</summary>
+    /// <value>32 MiB.</value>
+    public int MaxRequestBytes { get; set; } = 32 << 20;
+
+    /// <summary>From the creation of a batch to its expiry, unless it says <c>expires_in_seconds</c>.</summary>
+    /// <value>24 hours.</value>
+    public TimeSpan Window { get; set; } = TimeSpan.FromHours(24);
+}

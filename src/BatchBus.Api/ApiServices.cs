@@ -1,0 +1,61 @@
+using BatchBus.Api.Batches.Follow;
+using BatchBus.Api.Batches.Read;
+using BatchBus.Api.Batches.Results;
+using BatchBus.Api.Batches.Submit;
+using BatchBus.Api.Errors;
+using BatchBus.Api.Keys;
+using BatchBus.Storage;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace BatchBus.Api;
+
+/// <summary>Registration of the HTTP facade.</summary>
+public static class ApiServices
+{
+    /// <summary>Adds the facade's endpoints.</summary>
+    public static IServiceCollection AddBatchBusApi(this IServiceCollection services, IConfiguration configuration)
+    {
+        services.AddBatchBusStorage();
+        services.AddOptions<ApiOptions>()
+            .Bind(configuration.GetSection(ApiOptions.Section))
+            .Validate(options => options.MaxBatchBytes > 0, $"{ApiOptions.Section}:MaxBatchBytes must be more than 0.")
+            .Validate(options => options.MaxBatchRequests > 0, $"{ApiOptions.Section}:MaxBatchRequests must be more than 0.")
+            .Validate(options => options.MaxRequestBytes is >= 1 << 20 and <= 256 << 20, $"{ApiOptions.Section}:MaxRequestBytes must be from 1 MiB to 256 MiB.")
+            .Validate(options => options.Window > TimeSpan.Zero, $"{ApiOptions.Section}:Window must be more than 0.")
+            .Validate(
+                options => options.PublicBaseUrl is null or { IsAbsoluteUri: true, Scheme: "http" or "https" },
+                $"{ApiOptions.Section}:PublicBaseUrl must be an absolute http or https address.")
+            .ValidateOnStart();
+        services.AddSingleton(new ApiKeyRing(configuration.GetSection(ApiKeyOptions.Section).Get<ApiKeyOptions[]>() ?? []));
+        services.AddSingleton<BatchResponse>();
+        services.AddSingleton<FollowEndpoint>();
+        services.AddSingleton<ResultsEndpoint>();
+        services.AddSingleton<SubmitBatchEndpoint>();
+        return services;
+    }
+
+    /// <summary>Gives every answer its <c>request-id</c> and every failure its documented shape. Comes first in the pipeline.</summary>
+    public static IApplicationBuilder UseApiErrors(this IApplicationBuilder app) => app.UseMiddleware<ErrorResponses>();
+
+    /// <summary>Maps the endpoints below <c>/v1/messages/batches</c>.</summary>
+    public static void MapBatchBusApi(this IEndpointRouteBuilder routes)
+    {
+        var batches = routes.MapGroup("/v1/messages/batches").AddEndpointFilter(AuthenticateAsync);
+        batches.MapPost("", (HttpContext context, SubmitBatchEndpoint endpoint) => endpoint.HandleAsync(context));
+        batches.MapGet("/{id}", async (HttpContext context, BatchResponse response, string id) => await response.WriteAsync(context, await response.FindAsync(context, id)));
+        batches.MapGet("/{id}/results", (HttpContext context, ResultsEndpoint endpoint, string id) => endpoint.HandleAsync(context, id));
+        batches.MapGet("/{id}/events", (HttpContext context, FollowEndpoint endpoint, string id) => endpoint.HandleAsync(context, id));
+    }
+
+    private static ValueTask<object?> AuthenticateAsync(EndpointFilterInvocationContext invocation, EndpointFilterDelegate next)
+    {
+        var request = invocation.HttpContext.Request;
+        var workspace = invocation.HttpContext.RequestServices.GetRequiredService<ApiKeyRing>().Authenticate(request);
+        invocation.HttpContext.SetWorkspace(workspace);
+        return next(invocation);
+    }
+}

@@ -1,0 +1,190 @@
+using BatchBus.Contracts;
+using BatchBus.Orchestrator.Dispatch;
+using BatchBus.Storage.Batches;
+using BatchBus.Storage.Fleet;
+using BatchBus.Storage.Results;
+using MassTransit;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+
+namespace BatchBus.Orchestrator.Batches;
+
+/// <summary>What the state machine's verbs do with the store: begin, release pages, close, announce.</summary>
+internal sealed partial class BatchExecution(
+    BatchStore batches,
+    ResultStore results,
+    FleetStore fleet,
+    DispatchWindow window,
+    IOptions<DispatchOptions> options,
+    TimeProvider time,
+    ILogger<BatchExecution> logger)
+{
+    /// <summary>How long a canceled or expired batch waits for calls in flight before it is closed all the same.</summary>
+    private static readonly TimeSpan Grace = TimeSpan.FromSeconds(60);
+
+    public async Task<bool> IsStoredAsync<T>(BehaviorContext<BatchState, T> context)
+        where T : class
+        => await batches.FindAsync(context.Saga.CorrelationId) is not null;
+
+    public async Task BeginAsync(BehaviorContext<BatchState, BatchSubmitted> context)
+    {
+        var (saga, record) = (context.Saga, await RecordAsync(context.Saga));
+        saga.Workspace = record.Workspace;
+        saga.Lanes = [.. record.Lanes.Where(lane => lane.Model is not null).Select(lane => new LaneProgress
+        {
+            Lane = lane.Number,
+            Model = lane.Model!,
+            Count = lane.Count,
+            MeanBytes = lane.Bytes / Math.Max(1, lane.Count),
+        })];
+        foreach (var model in saga.Lanes.Select(lane => lane.Model).Distinct())
+        {
+            await fleet.AddBatchAsync(model, saga.CorrelationId, saga.Workspace);
+        }
+
+        Log.Began(logger, BatchId.Format(saga.CorrelationId), record.Total, string.Join(", ", saga.Lanes.Select(lane => $"{lane.Count} for {lane.Model}")));
+    }
+
+    public async Task<IReadOnlyList<OutstandingPage>> ReleaseAsync(BatchState saga, PageOrigin? origin, CancellationToken cancellationToken)
+    {
+        var released = new List<OutstandingPage>();
+        if (saga.CurrentState == nameof(BatchStateMachine.Ended))
+        {
+            return released;
+        }
+
+        foreach (var lanes in saga.Lanes.Where(lane => lane.Remaining > 0).GroupBy(lane => lane.Model))
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            var (state, room) = await window.ForAsync(lanes.Key);
+            room -= saga.Outstanding.Where(page => page.Model == lanes.Key).Sum(page => page.Count);
+            var idle = !saga.Outstanding.Exists(page => page.Model == lanes.Key);
+            foreach (var lane in lanes)
+            {
+                while (lane.Remaining > 0 && (room > 0 || idle))
+                {
+                    var page = new OutstandingPage
+                    {
+                        Lane = lane.Lane,
+                        Model = lane.Model,
+                        From = lane.Cursor,
+                        Count = PageSize.Next(lane.Remaining, state.Workers, lane.MeanBytes, options.Value),
+                        ReleasedBy = origin,
+                        DispatchedAt = time.GetUtcNow(),
+                    };
+                    lane.Cursor += page.Count;
+                    room -= page.Count;
+                    idle = false;
+                    released.Add(page);
+                }
+            }
+        }
+
+        saga.Outstanding.AddRange(released);
+        return released;
+    }
+
+    public async Task<bool> CloseWhenDrainedAsync<T>(BehaviorContext<BatchState, T> context)
+        where T : class
+    {
+        var saga = context.Saga;
+        if (saga.CurrentState == nameof(BatchStateMachine.Ended) || !saga.IsDrained)
+        {
+            return false;
+        }
+
+        switch (await batches.CloseAsync(saga.CorrelationId, BatchEndReason.Completed))
+        {
+            case CloseResult.Closed:
+                return true;
+            case CloseResult.Unfinished:
+                // Reported, yet without a result: the store lost its last second. Whatever has none is executed again.
+                await context.SendPagesAsync(await ReopenAsync(saga));
+                return false;
+            default:
+                return false;
+        }
+    }
+
+    public async Task<bool> CloseWhenDueAsync(BehaviorContext<BatchState, ReconcileBatch> context)
+    {
+        var record = await RecordAsync(context.Saga);
+        var now = time.GetUtcNow();
+        if (record.ClosedAt is not null)
+        {
+            return true;
+        }
+
+        var (due, reason) = record.CancelInitiatedAt is { } canceledAt
+            ? (canceledAt, BatchEndReason.Canceled)
+            : (record.ExpiresAt, BatchEndReason.Expired);
+        return due <= now && await batches.CloseAsync(record.BatchId, reason, force: now - due >= Grace) is CloseResult.Closed;
+    }
+
+    public async Task AnnounceEndAsync<T>(BehaviorContext<BatchState, T> context)
+        where T : class
+    {
+        var record = await RecordAsync(context.Saga);
+        context.Saga.Outstanding.Clear();
+        foreach (var model in context.Saga.Lanes.Select(lane => lane.Model).Distinct())
+        {
+            await fleet.RemoveBatchAsync(model, record.BatchId);
+        }
+
+        var counts = record.FinalCounts;
+        Log.Ended(
+            logger, BatchId.Format(record.BatchId), record.Reason!.Value, counts.Succeeded, counts.Errored, counts.Canceled, counts.Expired, (record.ClosedAt!.Value - record.CreatedAt).TotalSeconds);
+        await context.Publish(
+            new BatchEnded
+            {
+                BatchId = record.BatchId,
+                Workspace = record.Workspace,
+                Reason = record.Reason.Value,
+                Counts = counts,
+                EndedAt = record.ClosedAt.Value,
+            },
+            context.CancellationToken);
+    }
+
+    public Task RecordAnnouncementAsync(BatchState saga) => batches.MarkAnnouncedAsync(saga.CorrelationId);
+
+    private async Task<IReadOnlyList<OutstandingPage>> ReopenAsync(BatchState saga)
+    {
+        var pages = new List<OutstandingPage>();
+        foreach (var lane in saga.Lanes)
+        {
+            var finished = await results.FinishedAsync(saga.CorrelationId, lane.Lane, 0, lane.Count);
+            for (var from = Array.IndexOf(finished, false); from >= 0; from = from < finished.Length ? Array.IndexOf(finished, false, from) : -1)
+            {
+                var count = 1;
+                while (count < options.Value.MaxPageSize && from + count < finished.Length && !finished[from + count])
+                {
+                    count++;
+                }
+
+                pages.Add(new OutstandingPage { Lane = lane.Lane, Model = lane.Model, From = from, Count = count, DispatchedAt = time.GetUtcNow() });
+                from += count;
+            }
+        }
+
+        Log.Reopened(logger, BatchId.Format(saga.CorrelationId), pages.Sum(page => page.Count));
+        saga.Outstanding.AddRange(pages);
+        return pages;
+    }
+
+    private async Task<BatchRecord> RecordAsync(BatchState saga)
+        => await batches.FindAsync(saga.CorrelationId)
+            ?? throw new InvalidOperationException($"Batch {BatchId.Format(saga.CorrelationId)} was deleted while an event for it was handled.");
+
+    private static partial class Log
+    {
+        [LoggerMessage(LogLevel.Information, "{BatchId} began: {Requests} requests, {Lanes}")]
+        public static partial void Began(ILogger logger, string batchId, int requests, string lanes);
+
+        [LoggerMessage(LogLevel.Information, "{BatchId} ended ({Reason}) after {Elapsed:0.0} s: {Succeeded} succeeded, {Errored} errored, {Canceled} canceled, {Expired} expired")]
+        public static partial void Ended(ILogger logger, string batchId, BatchEndReason reason, int succeeded, int errored, int canceled, int expired, double elapsed);
+
+        [LoggerMessage(LogLevel.Warning, "{BatchId}: {Requests} requests were reported but have no stored result; the store has lost writes. They are executed again")]
+        public static partial void Reopened(ILogger logger, string batchId, int requests);
+    }
+}

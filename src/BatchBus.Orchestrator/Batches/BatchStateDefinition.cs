@@ -1,0 +1,46 @@
+using BatchBus.Contracts;
+using MassTransit;
+using StackExchange.Redis;
+
+namespace BatchBus.Orchestrator.Batches;
+
+/// <summary>
+/// How the saga's queue is worked: conflicts and outages of the store are retried, messages leave only after the save, events of one
+/// batch run one after another.
+/// </summary>
+internal sealed class BatchStateDefinition : SagaDefinition<BatchState>
+{
+    private const int Lanes = 16;
+
+    public BatchStateDefinition()
+    {
+        EndpointName = "batch-state";
+    }
+
+    protected override void ConfigureSaga(
+        IReceiveEndpointConfigurator endpointConfigurator, ISagaConfigurator<BatchState> sagaConfigurator, IRegistrationContext context)
+    {
+        endpointConfigurator.PrefetchCount = 4 * Lanes;
+        endpointConfigurator.ConcurrentMessageLimit = Lanes;
+
+        // An outage of the store is not a failure of a message: it waits, at a growing distance, for as long as it takes.
+        endpointConfigurator.UseMessageRetry(retry =>
+        {
+            retry.Handle<RedisException>();
+            retry.Handle<RedisTimeoutException>();
+            retry.Exponential(100_000, TimeSpan.FromMilliseconds(100), TimeSpan.FromSeconds(15), TimeSpan.FromMilliseconds(200));
+        });
+        endpointConfigurator.UseMessageRetry(retry =>
+        {
+            retry.Handle<ConcurrencyException>();
+            retry.Exponential(20, TimeSpan.FromMilliseconds(5), TimeSpan.FromSeconds(1), TimeSpan.FromMilliseconds(10));
+        });
+        endpointConfigurator.UseInMemoryOutbox(context);
+
+        var partitioner = endpointConfigurator.CreatePartitioner(Lanes);
+        sagaConfigurator.Message<BatchSubmitted>(message => message.UsePartitioner(partitioner, batch => batch.Message.BatchId));
+        sagaConfigurator.Message<RequestsCompleted>(message => message.UsePartitioner(partitioner, batch => batch.Message.BatchId));
+        sagaConfigurator.Message<ReconcileBatch>(message => message.UsePartitioner(partitioner, batch => batch.Message.BatchId));
+        sagaConfigurator.Message<BatchEnded>(message => message.UsePartitioner(partitioner, batch => batch.Message.BatchId));
+    }
+}

@@ -1,0 +1,66 @@
+using BatchBus.Contracts;
+using BatchBus.Storage.Schedule;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace BatchBus.Orchestrator.Sweep;
+
+/// <summary>Visits the batches that are due. Several replicas share the work: who claims an entry visits it.</summary>
+internal sealed partial class BatchSweeper(BatchSchedule schedule, BatchVisit visit, TimeProvider time, ILogger<BatchSweeper> logger) : BackgroundService
+{
+    private const int MostAtOnce = 64;
+    private const int VisitsAtOnce = 8;
+    private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        using var timer = new PeriodicTimer(Interval, time);
+        do
+        {
+            try
+            {
+                await SweepAsync(stoppingToken);
+            }
+            catch (Exception exception) when (exception is not OperationCanceledException || !stoppingToken.IsCancellationRequested)
+            {
+                Log.SweepFailed(logger, exception.GetType().Name, exception.Message);
+            }
+        }
+        while (await timer.WaitForNextTickAsync(stoppingToken));
+    }
+
+    /// <summary>Visits every batch that is due now.</summary>
+    internal async Task SweepAsync(CancellationToken cancellationToken)
+    {
+        IReadOnlyList<Guid> due;
+        do
+        {
+            due = await schedule.ClaimAsync(MostAtOnce, Patience);
+            await Parallel.ForEachAsync(due, new ParallelOptions { MaxDegreeOfParallelism = VisitsAtOnce, CancellationToken = cancellationToken }, VisitAsync);
+        }
+        while (due.Count == MostAtOnce);
+    }
+
+    /// <summary>One batch that cannot be visited must not keep the others from their visit; its entry is due again by itself.</summary>
+    private async ValueTask VisitAsync(Guid batchId, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await visit.RunAsync(batchId, cancellationToken);
+        }
+        catch (Exception exception) when (exception is not OperationCanceledException)
+        {
+            Log.VisitFailed(logger, BatchId.Format(batchId), exception);
+        }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(LogLevel.Warning, "The schedule could not be read ({Error}: {Message}); trying again")]
+        public static partial void SweepFailed(ILogger logger, string error, string message);
+
+        [LoggerMessage(LogLevel.Error, "{BatchId} could not be visited; it is tried again")]
+        public static partial void VisitFailed(ILogger logger, string batchId, Exception exception);
+    }
+}

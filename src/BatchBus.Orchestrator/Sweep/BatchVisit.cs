@@ -1,0 +1,130 @@
+using BatchBus.Contracts;
+using BatchBus.Orchestrator.Batches;
+using BatchBus.Orchestrator.Dispatch;
+using BatchBus.Storage.Batches;
+using BatchBus.Storage.Pages;
+using BatchBus.Storage.Schedule;
+using MassTransit;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+
+namespace BatchBus.Orchestrator.Sweep;
+
+/// <summary>
+/// One look at one batch, which does whatever time or a crash has left to do. Everything here may be done twice: each step either
+/// changes nothing the second time or sends a message that does no harm.
+/// </summary>
+internal sealed partial class BatchVisit(
+    BatchStore batches,
+    PageStore pages,
+    BatchSchedule schedule,
+    ILoadSagaRepository<BatchState> sagas,
+    IBus bus,
+    IOptions<DispatchOptions> dispatch,
+    IOptions<SweepOptions> options,
+    TimeProvider time,
+    ILogger<BatchVisit> logger)
+{
+    /// <summary>How long a message is given to have its effect before it is sent again.</summary>
+    private static readonly TimeSpan MessagePatience = TimeSpan.FromSeconds(5);
+
+    public async Task RunAsync(Guid batchId, CancellationToken cancellationToken)
+    {
+        var record = await batches.FindAsync(batchId);
+        if (record is null)
+        {
+            if (await batches.AbandonAsync(batchId))
+            {
+                Log.UploadLapsed(logger, BatchId.Format(batchId));
+            }
+
+            return;
+        }
+
+        if (record.Announced)
+        {
+            await schedule.RemoveAsync(batchId);
+            return;
+        }
+
+        var pause = record.ClosedAt is { } closedAt
+            ? await AnnounceAsync(record, closedAt, cancellationToken)
+            : await ProgressAsync(record, cancellationToken);
+        await schedule.SetAsync(batchId, pause);
+    }
+
+    /// <summary>Closed, and the announcement has not come back: the saga is asked to announce.</summary>
+    private async Task<TimeSpan> AnnounceAsync(BatchRecord record, DateTimeOffset closedAt, CancellationToken cancellationToken)
+    {
+        if (IsOverdue(closedAt))
+        {
+            await bus.Publish(new ReconcileBatch { BatchId = record.BatchId }, cancellationToken);
+            return MessagePatience;
+        }
+
+        return BatchSchedule.ActiveInterval;
+    }
+
+    private async Task<TimeSpan> ProgressAsync(BatchRecord record, CancellationToken cancellationToken)
+    {
+        var saga = await sagas.Load(record.BatchId);
+        if (saga is null)
+        {
+            if (!IsOverdue(record.CreatedAt))
+            {
+                return BatchSchedule.ActiveInterval;
+            }
+
+            Log.Resubmitted(logger, BatchId.Format(record.BatchId));
+            await bus.Publish(record.Submitted(), cancellationToken);
+            return MessagePatience;
+        }
+
+        if (record.CancelInitiatedAt is not null || record.ExpiresAt <= time.GetUtcNow() || saga.Outstanding.Count == 0)
+        {
+            await bus.Publish(new ReconcileBatch { BatchId = record.BatchId }, cancellationToken);
+            return BatchSchedule.ActiveInterval;
+        }
+
+        await RequeueAsync(saga, cancellationToken);
+        return BatchSchedule.ActiveInterval;
+    }
+
+    /// <summary>Sends pages again whose lease lapsed, whose deferral is over, or whose message no worker ever acted upon.</summary>
+    private async Task RequeueAsync(BatchState saga, CancellationToken cancellationToken)
+    {
+        var entries = await pages.ReadAsync(saga.CorrelationId);
+        foreach (var outstanding in saga.Outstanding)
+        {
+            var page = new Page(saga.CorrelationId, outstanding.Lane, outstanding.From, outstanding.Count);
+            var overdue = entries.IsOverdue(page, out var entry);
+            if (entry is null)
+            {
+                overdue = outstanding.DispatchedAt < options.Value.BusStartedAt || outstanding.DispatchedAt + dispatch.Value.RequeueAfter <= time.GetUtcNow();
+            }
+
+            var pause = TimeSpan.FromTicks(Math.Max(dispatch.Value.RequeueAfter.Ticks, 2 * PageEntries.LastPause(entry).Ticks));
+            if (overdue && await pages.RequeueAsync(page, entry, pause))
+            {
+                Log.Requeued(logger, BatchId.Format(saga.CorrelationId), page.Name, outstanding.Model);
+                var endpoint = await bus.GetSendEndpoint(ModelQueue.Address(outstanding.Model));
+                await endpoint.Send(ModelQueue.Message(saga.CorrelationId, outstanding), cancellationToken);
+            }
+        }
+    }
+
+    /// <summary>Whether a message that was due at a moment must have had its effect by now, or is known to be lost.</summary>
+    private bool IsOverdue(DateTimeOffset moment) => moment < options.Value.BusStartedAt || moment + MessagePatience <= time.GetUtcNow();
+
+    private static partial class Log
+    {
+        [LoggerMessage(LogLevel.Information, "{BatchId}: the upload lapsed uncommitted; what it had stored is removed")]
+        public static partial void UploadLapsed(ILogger logger, string batchId);
+
+        [LoggerMessage(LogLevel.Warning, "{BatchId} is committed but has no saga; it is submitted again")]
+        public static partial void Resubmitted(ILogger logger, string batchId);
+
+        [LoggerMessage(LogLevel.Information, "{BatchId}: page {Page} is sent to {Model} again")]
+        public static partial void Requeued(ILogger logger, string batchId, string page, string model);
+    }
+}

@@ -1,0 +1,22 @@
+using BatchBus.Inference.Catalog;
+
+namespace BatchBus.Worker.Execution;
+
+/// <summary>This worker's share of every model of the catalogue.</summary>
+internal sealed class ModelWorkers(ModelCatalog catalog) : IDisposable
+{
+    private readonly Dictionary<string, ModelWorker> _workers =
+        catalog.Models.ToDictionary(model => model.Name, model => new ModelWorker(model.Name, model.Options.Prefetch));
+
+    public IEnumerable<ModelWorker> All => _workers.Values;
+
+    public ModelWorker this[string model] => _workers[model];
+
+    public void Dispose()
+    {
+        foreach (var worker in _workers.Values)
+        {
+            worker.Dispose();
+        }
+    }
+}

@@ -1,0 +1,240 @@
+using System.Threading.Channels;
+using BatchBus.Contracts;
+using BatchBus.Inference;
+using BatchBus.Inference.Errors;
+using BatchBus.Storage.Pages;
+using BatchBus.Storage.Requests;
+using BatchBus.Storage.Results;
+using BatchBus.Worker.Leases;
+using Microsoft.Extensions.Logging;
+
+namespace BatchBus.Worker.Execution;
+
+/// <summary>
+/// One page from lease to durable results: every request without a result waits for a slot, calls the model, and its result is stored
+/// at once, together with those that finished while the store was busy.
+/// </summary>
+internal sealed partial class PageExecution(
+    HeldPage held,
+    PageLease lease,
+    ModelWorker worker,
+    IModelClient client,
+    RequestStore requests,
+    ResultStore results,
+    TimeProvider time,
+    ILogger logger)
+    : IAsyncDisposable
+{
+    /// <summary>Failures of a request that count, those while others succeed, until it ends errored.</summary>
+    private const int MostAttempts = 5;
+
+    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(15);
+
+    private readonly Channel<(int Position, StoredResult Result)> _finished =
+        Channel.CreateUnbounded<(int, StoredResult)>(new UnboundedChannelOptions { SingleReader = true });
+
+    private readonly SortedList<int, StoredResult> _stored = [];
+    private int _admitted = held.Page.Count;
+
+    public Page Page => held.Page;
+
+    /// <summary>Whether every result of the page was stored by this execution, so that its report needs no reading back.</summary>
+    public bool SoleAuthor => _stored.Count == Page.Count;
+
+    /// <summary>Executes the page; true when every request has a stored result.</summary>
+    public async Task<bool> RunAsync(CancellationToken cancellationToken)
+    {
+        var pageRequests = await StoreRetry.RunAsync(
+            () => requests.ReadAsync(Page.BatchId, Page.Lane, Page.From, Page.Count), time, logger, cancellationToken);
+        var open = Enumerable.Range(0, pageRequests.Count).Where(i => !lease.Finished[i]).ToList();
+        Leave(Page.Count - open.Count);
+
+        using var calls = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        var storing = StoreAsync(calls);
+        var executing = Task.WhenAll(open.Select(i => ExecuteAsync(Page.From + i, pageRequests[i], calls.Token)));
+        await executing.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        _finished.Writer.Complete();
+        var stored = await storing;
+        cancellationToken.ThrowIfCancellationRequested();
+        if (executing.Exception is { } bug)
+        {
+            throw bug;
+        }
+
+        return stored == open.Count;
+    }
+
+    public RequestsCompleted Report() => new()
+    {
+        BatchId = Page.BatchId,
+        Model = held.Model,
+        Lane = Page.Lane,
+        From = Page.From,
+        Count = Page.Count,
+        Requests = [.. _stored.Values.Select(result => PageExecutor.Completed(result))],
+    };
+
+    public ValueTask DisposeAsync()
+    {
+        Leave(_admitted);
+        return ValueTask.CompletedTask;
+    }
+
+    private async Task ExecuteAsync(int position, StoredRequest request, CancellationToken cancellationToken)
+    {
+        var left = false;
+        try
+        {
+            var counted = 0;
+            for (var failures = 0; ; failures++)
+            {
+                if (!await held.MayStartAsync(cancellationToken))
+                {
+                    return;
+                }
+
+                await worker.TakeSlotAsync(cancellationToken);
+                InferenceOutcome outcome;
+                var successes = worker.Successes;
+                try
+                {
+                    if (!held.MayStart)
+                    {
+                        failures--;
+                        continue;
+                    }
+
+                    if (!left)
+                    {
+                        Leave(1);
+                        left = true;
+                    }
+
+                    outcome = await client.CompleteAsync(request.Parameters, cancellationToken);
+                }
+                finally
+                {
+                    worker.ReturnSlot();
+                }
+
+                switch (outcome)
+                {
+                    case InferenceOutcome.Succeeded succeeded:
+                        worker.CountSuccess();
+                        Finish(position, Succeeded(request, succeeded));
+                        return;
+                    case InferenceOutcome.Refused refused:
+                        Finish(position, Errored(request, refused.ErrorType, refused.Message));
+                        return;
+                    case InferenceOutcome.Failed failed:
+                        var reaction = InferenceErrors.ReactionTo(failed.Error);
+                        if (reaction is ErrorReaction.CountAttempt && worker.Successes > successes && ++counted >= MostAttempts)
+                        {
+                            Finish(position, Errored(request, InferenceErrors.ErrorTypeOf(failed.Error), $"The model endpoint failed {counted} times on this request: {failed.Message}"));
+                            return;
+                        }
+
+                        var pause = Pause(failures, failed.RetryAfter);
+                        Log.CallFailed(logger, BatchId.Format(Page.BatchId), request.CustomId, held.Model, failed.Error, failed.Message, pause.TotalSeconds);
+                        await Task.Delay(pause, time, cancellationToken);
+                        break;
+                    default:
+                        throw new InvalidOperationException($"Unknown outcome {outcome.GetType().Name}.");
+                }
+            }
+        }
+        finally
+        {
+            if (!left)
+            {
+                Leave(1);
+            }
+        }
+    }
+
+    /// <summary>Stores what has finished, again and again, until the calls are over. Returns how many requests have a stored result.</summary>
+    private async Task<int> StoreAsync(CancellationTokenSource calls)
+    {
+        var count = 0;
+        var finished = new List<(int Position, StoredResult Result)>();
+        while (await _finished.Reader.WaitToReadAsync(CancellationToken.None))
+        {
+            while (_finished.Reader.TryRead(out var entry))
+            {
+                finished.Add(entry);
+            }
+
+            finished.Sort((left, right) => left.Position.CompareTo(right.Position));
+            var status = await StoreRetry.RunAsync(
+                () => results.StoreAsync(Page.BatchId, Page.Lane, finished), time, logger, calls.Token);
+            if (status is StoreStatus.Taken)
+            {
+                count += await StoreRemainderAsync(finished, calls.Token);
+            }
+            else if (status is StoreStatus.Stored)
+            {
+                count += finished.Count;
+                finished.ForEach(entry => _stored[entry.Position] = entry.Result);
+            }
+            else
+            {
+                held.Withdraw(HeldPageState.BatchStopped);
+                await calls.CancelAsync();
+            }
+
+            finished.Clear();
+        }
+
+        return count;
+    }
+
+    /// <summary>Another worker was first with some of these results, or an earlier attempt of ours whose answer was lost: the stored ones stand.</summary>
+    private async Task<int> StoreRemainderAsync(IReadOnlyList<(int Position, StoredResult Result)> finished, CancellationToken cancellationToken)
+    {
+        foreach (var entry in finished)
+        {
+            var status = await StoreRetry.RunAsync(() => results.StoreAsync(Page.BatchId, Page.Lane, [entry]), time, logger, cancellationToken);
+            if (status is StoreStatus.Stored)
+            {
+                _stored[entry.Position] = entry.Result;
+            }
+        }
+
+        return finished.Count;
+    }
+
+    private void Finish(int position, StoredResult result) => _finished.Writer.TryWrite((position, result));
+
+    private void Leave(int waiting)
+    {
+        Interlocked.Add(ref _admitted, -waiting);
+        worker.Leave(waiting);
+    }
+
+    private static StoredResult Succeeded(in StoredRequest request, InferenceOutcome.Succeeded outcome) => new(
+        request.Index,
+        request.CustomId,
+        RequestOutcome.Succeeded,
+        outcome.Usage.InputTokens,
+        outcome.Usage.CachedTokens,
+        outcome.Usage.OutputTokens,
+        (long)outcome.Usage.ExecutionTime.TotalMilliseconds,
+        ResultLine.Succeeded(request.CustomId, outcome.Message.Span));
+
+    private static StoredResult Errored(in StoredRequest request, string errorType, string message) => new(
+        request.Index, request.CustomId, RequestOutcome.Errored, 0, 0, 0, 0, ResultLine.Errored(request.CustomId, errorType, message, $"req_{Guid.CreateVersion7():N}"));
+
+    /// <summary>Doubles from a quarter of a second up to a cap, with full jitter; never less than what the endpoint asked for.</summary>
+    private static TimeSpan Pause(int failures, TimeSpan? retryAfter)
+    {
+        var longest = Math.Min(LongestPause.TotalMilliseconds, 250 * Math.Pow(2, Math.Min(failures, 10)));
+        var pause = TimeSpan.FromMilliseconds((longest / 2) + (Random.Shared.NextDouble() * longest / 2));
+        return retryAfter > pause ? retryAfter.Value : pause;
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(LogLevel.Debug, "{BatchId}: {CustomId} on {Model} failed ({Error}: {Message}); tried again in {Pause:0.0} s")]
+        public static partial void CallFailed(ILogger logger, string batchId, string customId, string model, InferenceError error, string message, double pause);
+    }
+}

@@ -1,0 +1,135 @@
+using BatchBus.Contracts;
+using BatchBus.Inference;
+using BatchBus.Storage.Pages;
+using BatchBus.Storage.Requests;
+using BatchBus.Storage.Results;
+using BatchBus.Worker.Leases;
+using MassTransit;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+
+namespace BatchBus.Worker.Execution;
+
+/// <summary>Executes leased pages in the background, reports them, and hands them back when the worker stops.</summary>
+internal sealed partial class PageExecutor(
+    RequestStore requests,
+    ResultStore results,
+    PageStore pages,
+    HeldPages held,
+    ModelClients clients,
+    IBus bus,
+    IOptions<WorkerOptions> options,
+    TimeProvider time,
+    ILogger<PageExecutor> logger)
+    : IHostedService, IDisposable
+{
+    private readonly CancellationTokenSource _stopped = new();
+    private bool _stopping;
+
+    /// <summary>Begins to execute a page; false when it is being executed here already, or the worker is stopping.</summary>
+    public bool TryStart(HeldPage page, PageLease lease, ModelWorker worker)
+    {
+        if (Volatile.Read(ref _stopping) || !held.TryAdd(page))
+        {
+            return false;
+        }
+
+        _ = ExecuteAsync(page, lease, worker);
+        return true;
+    }
+
+    /// <summary>Reports a page whose requests all have results.</summary>
+    public async Task ReportAsync(Page page, string model, CancellationToken cancellationToken)
+    {
+        var stored = await results.ReadAsync(page.BatchId, page.Lane, page.From, page.Count);
+        await bus.Publish(
+            new RequestsCompleted
+            {
+                BatchId = page.BatchId,
+                Model = model,
+                Lane = page.Lane,
+                From = page.From,
+                Count = page.Count,
+                Requests = [.. stored.Select(entry => Completed(entry.Result))],
+            },
+            cancellationToken);
+        await pages.ForgetAsync(page);
+    }
+
+    public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    /// <summary>Lets open calls finish for a while, then hands back what is not finished.</summary>
+    public async Task StopAsync(CancellationToken cancellationToken)
+    {
+        Volatile.Write(ref _stopping, true);
+        foreach (var page in held.All)
+        {
+            page.Withdraw(HeldPageState.WorkerStopping);
+        }
+
+        var deadline = time.GetTimestamp();
+        while (!held.IsEmpty && time.GetElapsedTime(deadline) < options.Value.StopGrace && !cancellationToken.IsCancellationRequested)
+        {
+            await Task.Delay(TimeSpan.FromMilliseconds(20), time, CancellationToken.None);
+        }
+
+        await _stopped.CancelAsync();
+        foreach (var page in held.All)
+        {
+            await pages.DeferAsync(page.Page, held.Owner, TimeSpan.Zero, endpointFailed: true);
+        }
+    }
+
+    public void Dispose() => _stopped.Dispose();
+
+    private async Task ExecuteAsync(HeldPage page, PageLease lease, ModelWorker worker)
+    {
+        var batchId = BatchId.Format(page.Page.BatchId);
+        try
+        {
+            await using var execution = new PageExecution(page, lease, worker, clients[page.Model], requests, results, time, logger);
+            if (await execution.RunAsync(_stopped.Token))
+            {
+                await StoreRetry.RunAsync(() => execution.SoleAuthor ? ReportAsync(execution) : ReportAsync(page.Page, page.Model, _stopped.Token), time, logger, _stopped.Token);
+            }
+            else if (page.State is not HeldPageState.Lost)
+            {
+                await StoreRetry.RunAsync(() => pages.DeferAsync(page.Page, held.Owner, TimeSpan.Zero, endpointFailed: true), time, logger, _stopped.Token);
+            }
+        }
+        catch (OperationCanceledException) when (_stopped.IsCancellationRequested)
+        {
+            // The stop hands the page back.
+            return;
+        }
+        catch (Exception exception)
+        {
+            Log.PageFailed(logger, batchId, page.Page.Name, exception);
+        }
+
+        held.Remove(page);
+    }
+
+    private async Task ReportAsync(PageExecution execution)
+    {
+        await bus.Publish(execution.Report(), _stopped.Token);
+        await pages.ForgetAsync(execution.Page);
+    }
+
+    internal static RequestCompleted Completed(in StoredResult result) => new()
+    {
+        Index = result.Index,
+        CustomId = result.CustomId,
+        Outcome = result.Outcome,
+        InputTokens = result.InputTokens,
+        CachedTokens = result.CachedTokens,
+        OutputTokens = result.OutputTokens,
+    };
+
+    private static partial class Log
+    {
+        [LoggerMessage(LogLevel.Error, "{BatchId}: page {Page} could not be executed; its lease lapses and it is tried again")]
+        public static partial void PageFailed(ILogger logger, string batchId, string page, Exception exception);
+    }
+}
