@@ -1,0 +1,42 @@
+using BatchBus.Simulator.Chat;
+
+namespace BatchBus.Simulator.Jobs;
+
+/// <summary>One RunPod job; its state belongs to its <see cref="JobEndpoint"/> and is read and changed under that one's lock.</summary>
+#pragma warning disable CA1001 // The source has neither a timer nor a wait handle: there is nothing to dispose of.
+internal sealed class Job
+#pragma warning restore CA1001
+{
+    private readonly CancellationTokenSource _stop = new();
+
+    public string Id { get; } = $"{Guid.NewGuid()}-u1";
+
+    public required string CompletionId { get; init; }
+
+    /// <summary>What to answer; null for a job that failed on arrival.</summary>
+    public ChatRequest? Request { get; init; }
+
+    public string? Error { get; init; }
+
+    public required SimulatorLog.Ticket Ticket { get; init; }
+
+    public required DateTimeOffset Submitted { get; init; }
+
+    public required TimeSpan ExecutionTimeout { get; init; }
+
+    /// <summary>From when on the job is unknown, whatever its state.</summary>
+    public required DateTimeOffset Expires { get; set; }
+
+    public JobStatus Status { get; set; }
+
+    public DateTimeOffset Started { get; set; }
+
+    public DateTimeOffset Ended { get; set; }
+
+    /// <summary>Ends the job's waits.</summary>
+    public CancellationToken Stopped => _stop.Token;
+
+    public bool IsOpen => Status is JobStatus.InQueue or JobStatus.InProgress;
+
+    public void Stop() => _stop.Cancel();
+}

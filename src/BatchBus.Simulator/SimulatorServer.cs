@@ -1,0 +1,95 @@
+using BatchBus.Simulator.Jobs;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Options;
+
+namespace BatchBus.Simulator;
+
+/// <summary>
+/// A model endpoint that computes nothing: RunPod's job API under <c>/v2/{endpoint}</c> and vLLM's OpenAI-style API under <c>/v1</c>
+/// and <c>/v2/{endpoint}/openai/v1</c>, with answers that are recognisable as simulated and a log of every call, which is also served:
+/// <c>GET</c> and <c>DELETE /simulator/log</c> (JSON lines), <c>GET /simulator/counts</c>, <c>PUT /simulator/latency</c> (a text form).
+/// Any endpoint id is served; not offered are streaming, tools, images, more than one choice and <c>/runsync</c>.
+/// </summary>
+public sealed class SimulatorServer : IAsyncDisposable
+{
+    // What RunPod takes in one request of any kind.
+    private const long MaxBodyBytes = 20 * 1024 * 1024;
+
+    private readonly KestrelServer _kestrel;
+    private readonly JobRoutes _jobs;
+    private readonly ModelEngine _engine;
+    private bool _isStopped;
+
+    private SimulatorServer(KestrelServer kestrel, JobRoutes jobs, ModelEngine engine)
+    {
+        _kestrel = kestrel;
+        _jobs = jobs;
+        _engine = engine;
+        BaseAddress = new Uri(kestrel.Features.Get<IServerAddressesFeature>()!.Addresses.Single());
+    }
+
+    /// <summary>Where the server listens, with the port that it got.</summary>
+    public Uri BaseAddress { get; }
+
+    /// <summary>Every call that reached the models.</summary>
+    public SimulatorLog Log => _engine.Log;
+
+    /// <summary>How long the calls take that run from now on.</summary>
+    public SimulatedLatency Latency
+    {
+        get => _engine.Latency;
+        set => _engine.Latency = value;
+    }
+
+    /// <summary>Starts a server, which listens when this returns.</summary>
+    /// <exception cref="ArgumentException">The options hold no model or no slot.</exception>
+    /// <exception cref="IOException">The address is taken.</exception>
+    public static async Task<SimulatorServer> StartAsync(SimulatorOptions options, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentOutOfRangeException.ThrowIfZero(options.Models.Count, nameof(options));
+        ArgumentOutOfRangeException.ThrowIfLessThan(options.MaxConcurrency ?? 1, 1, nameof(options));
+
+        var settings = new KestrelServerOptions { AddServerHeader = false };
+        settings.Limits.MaxRequestBodySize = MaxBodyBytes;
+        var transport = new SocketTransportFactory(Options.Create(new SocketTransportOptions()), NullLoggerFactory.Instance);
+        var kestrel = new KestrelServer(Options.Create(settings), transport, NullLoggerFactory.Instance);
+        kestrel.Features.Get<IServerAddressesFeature>()!.Addresses.Add(options.Url);
+
+        var engine = new ModelEngine(options);
+        var jobs = new JobRoutes(engine);
+        try
+        {
+            await kestrel.StartAsync(new SimulatorApplication(engine, jobs, options.ApiKey), cancellationToken);
+        }
+        catch
+        {
+            kestrel.Dispose();
+            throw;
+        }
+
+        return new SimulatorServer(kestrel, jobs, engine);
+    }
+
+    /// <summary>Ends open calls without an answer, cancels open jobs and stops listening. Further calls do nothing.</summary>
+    public async Task StopAsync()
+    {
+        if (_isStopped)
+        {
+            return;
+        }
+
+        _isStopped = true;
+        _jobs.Stop();
+
+        // Canceled at once, Kestrel breaks the connections instead of waiting for the calls on them.
+        await _kestrel.StopAsync(new CancellationToken(canceled: true));
+        _kestrel.Dispose();
+    }
+
+    /// <summary>The same as <see cref="StopAsync"/>.</summary>
+    public async ValueTask DisposeAsync() => await StopAsync();
+}
