@@ -34,5 +34,5 @@ public static class OrchestratorServices
     /// <summary>Adds the saga to the bus, kept in Redis.</summary>
     public static void AddBatchState(this IBusRegistrationConfigurator bus)
         => bus.AddSagaStateMachine<BatchStateMachine, BatchState, BatchStateDefinition>()
-            .RedisRepository(saga => saga.KeyFormat = batchId => new BatchKeys(batchId).Saga);
+            .RedisRepository(saga => saga.KeyFormat = batchId => new BatchKeys(batchId).Saga.ToString());
 }

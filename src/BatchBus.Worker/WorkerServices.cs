@@ -22,8 +22,10 @@ public static class WorkerServices
         services.AddSingleton<HeldPages>();
         services.AddSingleton<ModelWorkers>();
         services.AddSingleton<PageExecutor>();
-        services.AddHostedService(provider => provider.GetRequiredService<PageExecutor>());
+
+        // Stopped in reverse: leases are kept until the last page is finished or handed back.
         services.AddHostedService<LeaseKeeper>();
+        services.AddHostedService(provider => provider.GetRequiredService<PageExecutor>());
         return services;
     }
 

@@ -131,17 +131,21 @@ internal sealed partial class BatchExecution(
             await fleet.RemoveBatchAsync(model, record.BatchId);
         }
 
-        var counts = record.FinalCounts;
-        Log.Ended(
-            logger, BatchId.Format(record.BatchId), record.Reason!.Value, counts.Succeeded, counts.Errored, counts.Canceled, counts.Expired, (record.ClosedAt!.Value - record.CreatedAt).TotalSeconds);
+        if (!record.Announced)
+        {
+            var counts = record.FinalCounts;
+            Log.Ended(
+                logger, BatchId.Format(record.BatchId), record.Reason!.Value, counts.Succeeded, counts.Errored, counts.Canceled, counts.Expired, (record.ClosedAt!.Value - record.CreatedAt).TotalSeconds);
+        }
+
         await context.Publish(
             new BatchEnded
             {
                 BatchId = record.BatchId,
                 Workspace = record.Workspace,
-                Reason = record.Reason.Value,
-                Counts = counts,
-                EndedAt = record.ClosedAt.Value,
+                Reason = record.Reason!.Value,
+                Counts = record.FinalCounts,
+                EndedAt = record.ClosedAt!.Value,
             },
             context.CancellationToken);
     }

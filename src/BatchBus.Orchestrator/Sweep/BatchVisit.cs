@@ -80,6 +80,11 @@ internal sealed partial class BatchVisit(
             return MessagePatience;
         }
 
+        if (saga.CurrentState == nameof(BatchStateMachine.Ended))
+        {
+            return BatchSchedule.ActiveInterval;
+        }
+
         if (record.CancelInitiatedAt is not null || record.ExpiresAt <= time.GetUtcNow() || saga.Outstanding.Count == 0)
         {
             await bus.Publish(new ReconcileBatch { BatchId = record.BatchId }, cancellationToken);

@@ -31,7 +31,7 @@ internal sealed partial class ExecuteRequestsConsumer(
                 case PageLeaseStatus.Leased:
                     var heldPage = new HeldPage(page, message.Model, time);
                     heldPage.Renewed(askedAt, options.Value.Lease);
-                    handedOver = executor.TryStart(heldPage, lease, worker);
+                    handedOver = await executor.TryStartAsync(heldPage, lease, worker);
                     break;
                 case PageLeaseStatus.Finished:
                     await executor.ReportAsync(page, message.Model, context.CancellationToken);

@@ -6,7 +6,7 @@ namespace BatchBus.Worker.Execution;
 internal sealed class ModelWorkers(ModelCatalog catalog) : IDisposable
 {
     private readonly Dictionary<string, ModelWorker> _workers =
-        catalog.Models.ToDictionary(model => model.Name, model => new ModelWorker(model.Name, model.Options.Prefetch));
+        catalog.Models.ToDictionary(model => model.Name, model => new ModelWorker(model.Name, model.Prefetch));
 
     public IEnumerable<ModelWorker> All => _workers.Values;
 

@@ -1,7 +1,6 @@
 using System.Threading.Channels;
 using BatchBus.Contracts;
 using BatchBus.Inference;
-using BatchBus.Inference.Errors;
 using BatchBus.Storage.Pages;
 using BatchBus.Storage.Requests;
 using BatchBus.Storage.Results;
@@ -128,7 +127,7 @@ internal sealed partial class PageExecution(
                         return;
                     case InferenceOutcome.Failed failed:
                         var reaction = InferenceErrors.ReactionTo(failed.Error);
-                        if (reaction is ErrorReaction.CountAttempt && worker.Successes > successes && ++counted >= MostAttempts)
+                        if (reaction is ErrorReaction.RetryAsAttempt && worker.Successes > successes && ++counted >= MostAttempts)
                         {
                             Finish(position, Errored(request, InferenceErrors.ErrorTypeOf(failed.Error), $"The model endpoint failed {counted} times on this request: {failed.Message}"));
                             return;
@@ -189,7 +188,7 @@ internal sealed partial class PageExecution(
     }
 
     /// <summary>Another worker was first with some of these results, or an earlier attempt of ours whose answer was lost: the stored ones stand.</summary>
-    private async Task<int> StoreRemainderAsync(IReadOnlyList<(int Position, StoredResult Result)> finished, CancellationToken cancellationToken)
+    private async Task<int> StoreRemainderAsync(List<(int Position, StoredResult Result)> finished, CancellationToken cancellationToken)
     {
         foreach (var entry in finished)
         {

@@ -5,6 +5,7 @@ using BatchBus.Storage.Requests;
 using BatchBus.Storage.Results;
 using BatchBus.Worker.Leases;
 using MassTransit;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
@@ -17,7 +18,7 @@ internal sealed partial class PageExecutor(
     ResultStore results,
     PageStore pages,
     HeldPages held,
-    ModelClients clients,
+    IServiceProvider services,
     IBus bus,
     IOptions<WorkerOptions> options,
     TimeProvider time,
@@ -27,10 +28,16 @@ internal sealed partial class PageExecutor(
     private readonly CancellationTokenSource _stopped = new();
     private bool _stopping;
 
-    /// <summary>Begins to execute a page; false when it is being executed here already, or the worker is stopping.</summary>
-    public bool TryStart(HeldPage page, PageLease lease, ModelWorker worker)
+    /// <summary>Begins to execute a page; false when it is being executed here already, or is handed back because the worker is stopping.</summary>
+    public async ValueTask<bool> TryStartAsync(HeldPage page, PageLease lease, ModelWorker worker)
     {
-        if (Volatile.Read(ref _stopping) || !held.TryAdd(page))
+        if (Volatile.Read(ref _stopping))
+        {
+            await pages.DeferAsync(page.Page, held.Owner, TimeSpan.Zero, endpointFailed: true);
+            return false;
+        }
+
+        if (!held.TryAdd(page))
         {
             return false;
         }
@@ -88,7 +95,7 @@ internal sealed partial class PageExecutor(
         var batchId = BatchId.Format(page.Page.BatchId);
         try
         {
-            await using var execution = new PageExecution(page, lease, worker, clients[page.Model], requests, results, time, logger);
+            await using var execution = new PageExecution(page, lease, worker, services.GetRequiredKeyedService<IModelClient>(page.Model), requests, results, time, logger);
             if (await execution.RunAsync(_stopped.Token))
             {
                 await StoreRetry.RunAsync(() => execution.SoleAuthor ? ReportAsync(execution) : ReportAsync(page.Page, page.Model, _stopped.Token), time, logger, _stopped.Token);

@@ -1,0 +1,269 @@
+using System.Globalization;
+using System.Net;
+using BatchBus.Api;
+using BatchBus.Api.Keys;
+using BatchBus.Host.Embedded;
+using BatchBus.Host.Observability;
+using BatchBus.Inference;
+using BatchBus.Inference.Catalog;
+using BatchBus.Orchestrator;
+using BatchBus.Orchestrator.Sweep;
+using BatchBus.Simulator;
+using BatchBus.Storage;
+using BatchBus.Worker;
+using MassTransit;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Diagnostics.HealthChecks;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Serilog;
+using Serilog.Events;
+using StackExchange.Redis;
+
+namespace BatchBus.Host;
+
+/// <summary>Composes a BatchBus process: its roles, its servers, its logs and its health.</summary>
+public static class BatchBusHost
+{
+    private const string DefaultUrl = "http://127.0.0.1:8080";
+    private const string ReadyTag = "ready";
+
+    /// <summary>Composes a process that is ready to be run.</summary>
+    /// <param name="args">Settings from the command line, <c>--name value</c>.</param>
+    /// <param name="configure">Last word on the settings, for a caller that is itself a program.</param>
+    /// <exception cref="InvalidSettingsException">The settings do not allow a start.</exception>
+    public static async Task<WebApplication> BuildAsync(string[] args, Action<IConfigurationManager>? configure = null)
+    {
+        var builder = WebApplication.CreateSlimBuilder(args);
+        configure?.Invoke(builder.Configuration);
+        var settings = HostSettings.Read(builder.Configuration);
+        RefuseOpenDoor(builder.Configuration);
+        builder.AddLogging();
+        builder.WebHost.UseKestrel(kestrel => kestrel.AddServerHeader = false);
+        if (string.IsNullOrEmpty(builder.Configuration["urls"]) && !builder.Configuration.GetSection("Kestrel:Endpoints").Exists())
+        {
+            builder.WebHost.UseUrls(DefaultUrl);
+        }
+
+        var services = builder.Services;
+        services.AddSingleton(settings);
+        services.AddSingleton(TimeProvider.System);
+        services.AddBatchBusInference(builder.Configuration);
+        services.AddBatchBusStorage();
+        services.AddHealthChecks().AddCheck<RedisHealth>("redis", tags: [ReadyTag]);
+        services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(30));
+        await services.AddRedisAsync(settings);
+        await services.AddSimulatorAsync();
+        services.AddBus(settings);
+
+        // Stopping goes in reverse: roles finish what they hold while the bus still carries their reports.
+        services.AddRoles(settings, builder.Configuration);
+
+        var app = builder.Build();
+        app.MapHealth();
+        if (settings.Roles.Contains(HostRole.Api))
+        {
+            app.UseApiErrors();
+            app.UseRouting();
+            app.MapBatchBusApi();
+        }
+
+        app.Lifetime.ApplicationStarted.Register(() => app.Announce(settings));
+        return app;
+    }
+
+    /// <summary>Without keys anybody who can connect is let in, so only this machine may be able to connect.</summary>
+    private static void RefuseOpenDoor(ConfigurationManager configuration)
+    {
+        if (configuration.GetSection(ApiKeyOptions.Section).GetChildren().Any())
+        {
+            return;
+        }
+
+        foreach (var url in (configuration["urls"] ?? DefaultUrl).Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))
+        {
+            var host = BindingAddress.Parse(url).Host;
+            if (host != "localhost" && !(IPAddress.TryParse(host.Trim('[', ']'), out var address) && IPAddress.IsLoopback(address)))
+            {
+                throw new InvalidSettingsException(
+                    $"No API key is configured and {url} can be reached from other machines. Make a key with `batchbus keys create` and set BatchBus__ApiKeys__0__Workspace and BatchBus__ApiKeys__0__Hash, or listen on 127.0.0.1.");
+            }
+        }
+    }
+
+    private static void AddLogging(this WebApplicationBuilder builder)
+    {
+        var minimum = Enum.TryParse<LogEventLevel>(builder.Configuration["BatchBus:LogLevel"], ignoreCase: true, out var level) ? level : LogEventLevel.Information;
+        builder.Services.AddSerilog(log => log
+            .MinimumLevel.Is(minimum)
+            .MinimumLevel.Override("Microsoft", LogEventLevel.Warning)
+            .MinimumLevel.Override("System.Net.Http", LogEventLevel.Warning)
+            .MinimumLevel.Override("MassTransit", LogEventLevel.Warning)
+            .WriteTo.Console(
+                outputTemplate: "{Timestamp:HH:mm:ss.fff} {Level:u3} {Message:lj}{NewLine}{Exception}",
+                formatProvider: CultureInfo.InvariantCulture,
+                standardErrorFromLevel: LogEventLevel.Verbose));
+    }
+
+    private static async Task AddRedisAsync(this IServiceCollection services, HostSettings settings)
+    {
+        var connectionString = settings.Redis;
+        if (connectionString is null)
+        {
+            var store = EmbeddedStore.Start(settings.DataDirectory);
+            services.AddSingleton(_ => store);
+            services.AddHostedService<EmbeddedRecovery>();
+            services.AddHostedService<EmbeddedCheckpoint>();
+            connectionString = store.ConnectionString;
+        }
+
+        ConfigurationOptions redis;
+        try
+        {
+            redis = ConfigurationOptions.Parse(connectionString);
+        }
+        catch (ArgumentException exception)
+        {
+            throw new InvalidSettingsException($"ConnectionStrings:Redis cannot be read: {exception.Message}");
+        }
+
+        redis.AbortOnConnectFail = false;
+        redis.ClientName = "batchbus";
+        redis.IncludeDetailInExceptions = false;
+        var connection = await ConnectionMultiplexer.ConnectAsync(redis);
+        services.AddSingleton<IConnectionMultiplexer>(_ => connection);
+    }
+
+    /// <summary>Models without an endpoint are answered by the simulator, in this process.</summary>
+    private static async Task AddSimulatorAsync(this IServiceCollection services)
+    {
+        var simulator = await SimulatorServer.StartAsync(new SimulatorOptions { Latency = SimulatedLatency.LogNormal(TimeSpan.FromMilliseconds(400), 0.3) });
+        services.AddSingleton(_ => simulator);
+        services.PostConfigureAll<ModelOptions>(model =>
+        {
+            if (string.IsNullOrEmpty(model.BaseUrl) && string.IsNullOrEmpty(model.EndpointId))
+            {
+                model.BaseUrl = new Uri(simulator.BaseAddress, "v1").AbsoluteUri;
+                model.Protocol = ModelProtocol.OpenAi;
+                model.Simulated = true;
+            }
+        });
+    }
+
+    private static void AddRoles(this IServiceCollection services, HostSettings settings, IConfiguration configuration)
+    {
+        if (settings.Roles.Contains(HostRole.Api))
+        {
+            services.AddBatchBusApi(configuration);
+        }
+
+        if (settings.Roles.Contains(HostRole.Orchestrator))
+        {
+            services.AddBatchBusOrchestrator(configuration);
+            if (settings.IsEmbedded)
+            {
+                services.Configure<SweepOptions>(sweep => sweep.BusStartedAt = TimeProvider.System.GetUtcNow());
+            }
+        }
+
+        if (settings.Roles.Contains(HostRole.Worker))
+        {
+            services.AddBatchBusWorker(configuration);
+        }
+    }
+
+    private static void AddBus(this IServiceCollection services, HostSettings settings)
+    {
+        services.AddOptions<MassTransitHostOptions>().Configure(options =>
+        {
+            options.StopTimeout = TimeSpan.FromSeconds(15);
+            options.ConsumerStopTimeout = TimeSpan.FromSeconds(2);
+        });
+        services.AddMassTransit(bus =>
+        {
+            bus.DisableUsageTelemetry();
+            bus.SetKebabCaseEndpointNameFormatter();
+            if (settings.Roles.Contains(HostRole.Orchestrator))
+            {
+                bus.AddBatchState();
+            }
+
+            if (settings.Roles.Contains(HostRole.Worker))
+            {
+                bus.AddModelConsumers();
+            }
+
+            bus.ConfigureHealthCheckOptions(health => health.Tags.Add(ReadyTag));
+            bus.AddConfigureEndpointsCallback((name, endpoint) =>
+            {
+                if (name == "batch-state" && endpoint is IRabbitMqReceiveEndpointConfigurator queue)
+                {
+                    // Of several orchestrators one works the queue; the compare-and-set of the saga is the safety net.
+                    queue.SingleActiveConsumer = true;
+                }
+            });
+            if (settings.RabbitMq is { } address)
+            {
+                bus.UsingRabbitMq((context, rabbitMq) =>
+                {
+                    rabbitMq.Host(new Uri(address), host => host.Heartbeat(TimeSpan.FromSeconds(10)));
+                    Endpoints(context, rabbitMq);
+                });
+            }
+            else
+            {
+                bus.UsingInMemory((context, memory) => Endpoints(context, memory));
+            }
+        });
+
+        void Endpoints<T>(IBusRegistrationContext context, IBusFactoryConfigurator<T> bus)
+            where T : IReceiveEndpointConfigurator
+        {
+            if (settings.Roles.Contains(HostRole.Worker))
+            {
+                bus.ConfigureModelEndpoints(context);
+            }
+
+            bus.ConfigureEndpoints(context);
+        }
+    }
+
+    private static void MapHealth(this WebApplication app)
+    {
+        app.MapHealthChecks("/health/live", new HealthCheckOptions { Predicate = _ => false, ResponseWriter = HealthResponse.WriteAsync });
+        app.MapHealthChecks("/health/ready", new HealthCheckOptions
+        {
+            Predicate = check => check.Tags.Contains(ReadyTag),
+            ResponseWriter = HealthResponse.WriteAsync,
+            ResultStatusCodes =
+            {
+                [Microsoft.Extensions.Diagnostics.HealthChecks.HealthStatus.Degraded] = StatusCodes.Status503ServiceUnavailable,
+            },
+        });
+    }
+
+    private static void Announce(this WebApplication app, HostSettings settings)
+    {
+        var log = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("BatchBus");
+        HostLog.Started(
+            log,
+            string.Join(" ", app.Urls),
+            string.Join(", ", settings.Roles.Order().Select(role => role.ToString().ToLowerInvariant())),
+            settings.IsEmbedded ? $"embedded, data in {settings.DataDirectory}" : "RabbitMQ and Redis");
+        foreach (var model in app.Services.GetRequiredService<ModelCatalog>().Models)
+        {
+            if (model.IsSimulated)
+            {
+                HostLog.Simulated(log, model.Name);
+            }
+            else
+            {
+                HostLog.Endpoint(log, model.Name, model.Endpoint!.GetLeftPart(UriPartial.Path), model.Protocol);
+            }
+        }
+    }
+}

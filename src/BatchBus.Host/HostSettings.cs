@@ -1,0 +1,89 @@
+using Microsoft.Extensions.Configuration;
+
+namespace BatchBus.Host;
+
+/// <summary>Which parts of BatchBus a process runs, and on which servers.</summary>
+public sealed record HostSettings
+{
+    /// <summary>The setting that picks roles.</summary>
+    public const string RolesSetting = "BatchBus:Roles";
+
+    /// <summary>RabbitMQ, as an <c>amqp://</c> address; null for the in-memory transport.</summary>
+    public string? RabbitMq { get; init; }
+
+    /// <summary>Redis, as StackExchange.Redis reads it; null for the embedded store.</summary>
+    public string? Redis { get; init; }
+
+    /// <summary>What this process does.</summary>
+    public required IReadOnlySet<HostRole> Roles { get; init; }
+
+    /// <summary>Where the embedded store keeps its data.</summary>
+    public required string DataDirectory { get; init; }
+
+    /// <summary>Whether everything runs within this process.</summary>
+    public bool IsEmbedded => RabbitMq is null;
+
+    /// <summary>Reads the settings.</summary>
+    /// <exception cref="InvalidSettingsException">They do not fit together; the message names the setting and the remedy.</exception>
+    public static HostSettings Read(IConfiguration configuration)
+    {
+        var rabbitMq = NullIfEmpty(configuration.GetConnectionString("RabbitMq"));
+        var redis = NullIfEmpty(configuration.GetConnectionString("Redis"));
+        if (rabbitMq is null != redis is null)
+        {
+            var (given, missing) = rabbitMq is null ? ("Redis", "RabbitMq") : ("RabbitMq", "Redis");
+            throw new InvalidSettingsException(
+                $"ConnectionStrings:{given} is set and ConnectionStrings:{missing} is not. Set both (ConnectionStrings__{missing}=…) for real servers, or neither for the embedded mode.");
+        }
+
+        if (rabbitMq is not null && !(Uri.TryCreate(rabbitMq, UriKind.Absolute, out var address) && address.Scheme is "amqp" or "amqps" or "rabbitmq" or "rabbitmqs"))
+        {
+            throw new InvalidSettingsException("ConnectionStrings:RabbitMq is not an address such as amqp://user:password@host:5672/vhost.");
+        }
+
+        var settings = new HostSettings
+        {
+            RabbitMq = rabbitMq,
+            Redis = redis,
+            Roles = ReadRoles(configuration[RolesSetting]),
+            DataDirectory = Path.GetFullPath(NullIfEmpty(configuration["BatchBus:DataDirectory"]) ?? ".batchbus"),
+        };
+        return settings.IsEmbedded && settings.Roles.Count < Enum.GetValues<HostRole>().Length
+            ? throw new InvalidSettingsException(
+                $"{RolesSetting} splits the roles, but the in-memory transport reaches no other process. Set ConnectionStrings__RabbitMq and ConnectionStrings__Redis, or leave {RolesSetting} out.")
+            : settings;
+    }
+
+    private static HashSet<HostRole> ReadRoles(string? text)
+    {
+        if (string.IsNullOrWhiteSpace(text))
+        {
+            return [.. Enum.GetValues<HostRole>()];
+        }
+
+        var roles = new HashSet<HostRole>();
+        foreach (var name in text.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
+        {
+            roles.Add(Enum.TryParse<HostRole>(name, ignoreCase: true, out var role) && Enum.IsDefined(role)
+                ? role
+                : throw new InvalidSettingsException($"{RolesSetting} names \"{name}\". The roles are api, orchestrator and worker, separated by commas."));
+        }
+
+        return roles;
+    }
+
+    private static string? NullIfEmpty(string? text) => string.IsNullOrWhiteSpace(text) ? null : text;
+}
+
+/// <summary>A part of BatchBus that a process can run.</summary>
+public enum HostRole
+{
+    /// <summary>The HTTP facade.</summary>
+    Api,
+
+    /// <summary>The saga and the sweeper.</summary>
+    Orchestrator,
+
+    /// <summary>The execution of requests.</summary>
+    Worker,
+}
