@@ -1,0 +1,154 @@
+using System.Diagnostics;
+using System.Text.Json;
+
+namespace BatchBus.TestServers;
+
+/// <summary>A real RabbitMQ on free loopback ports, with its own data, cookie and port mapper, for the life of a test fixture.</summary>
+public sealed class RabbitMqServer : IAsyncDisposable
+{
+    // Debian's wrapper in /usr/sbin changes to the user rabbitmq; the scripts themselves run as anyone.
+    private const string Scripts = "/usr/lib/rabbitmq/bin";
+    private const string PortMapper = "/usr/bin/epmd";
+    private const string LoopbackOnly = "-kernel inet_dist_use_interface {127,0,0,1}";
+
+    private readonly DirectoryInfo _directory = Directory.CreateTempSubdirectory("batchbus-rabbitmq-");
+    private Dictionary<string, string> _environment = [];
+    private int _port;
+    private int _portMapperPort;
+    private ChildProcess? _portMapper;
+    private ChildProcess? _broker;
+
+    private RabbitMqServer()
+    {
+    }
+
+    /// <summary>The default virtual host as the default user: "amqp://guest:guest@127.0.0.1:port/".</summary>
+    public string ConnectionString => $"amqp://guest:guest@127.0.0.1:{_port}/";
+
+    /// <summary>Starts a broker without plugins and waits until it takes connections (a few seconds).</summary>
+    /// <exception cref="FileNotFoundException">rabbitmq-server is not installed.</exception>
+    public static async Task<RabbitMqServer> StartAsync()
+    {
+        Installed.Require($"{Scripts}/rabbitmq-server");
+        Installed.Require(PortMapper);
+        var server = new RabbitMqServer();
+        await Starting.OnFreePortsAsync(
+            async () =>
+            {
+                server.ChoosePorts();
+                await server.LaunchAsync().ConfigureAwait(false);
+            },
+            server).ConfigureAwait(false);
+        return server;
+    }
+
+    /// <summary>Adds a virtual host that the default user may use, and returns its connection string.</summary>
+    public async Task<string> CreateVirtualHostAsync(string name)
+    {
+        await RunCtlAsync("add_vhost", name).ConfigureAwait(false);
+        await RunCtlAsync("set_permissions", "-p", name, "guest", ".*", ".*", ".*").ConfigureAwait(false);
+        return ConnectionString + Uri.EscapeDataString(name);
+    }
+
+    /// <summary>The queues of a virtual host, by name.</summary>
+    public async Task<IReadOnlyList<QueueInfo>> QueuesAsync(string virtualHost = "/")
+    {
+        var json = await RunCtlAsync("list_queues", "-p", virtualHost, "--formatter", "json", "name", "messages", "consumers").ConfigureAwait(false);
+        return [.. (JsonSerializer.Deserialize<QueueInfo[]>(json, JsonSerializerOptions.Web) ?? []).OrderBy(queue => queue.Name, StringComparer.Ordinal)];
+    }
+
+    /// <summary>Runs <c>rabbitmqctl --quiet</c> against this broker and returns what it prints.</summary>
+    /// <exception cref="InvalidOperationException">The command failed; the message carries its output.</exception>
+    public async Task<string> RunCtlAsync(params string[] args)
+    {
+        var start = new ProcessStartInfo($"{Scripts}/rabbitmqctl", ["--quiet", .. args]) { RedirectStandardOutput = true, RedirectStandardError = true };
+        foreach (var (name, value) in _environment)
+        {
+            start.Environment[name] = value;
+        }
+
+        using var process = Process.Start(start)!;
+        var errors = process.StandardError.ReadToEndAsync();
+        var output = await process.StandardOutput.ReadToEndAsync().ConfigureAwait(false);
+        await process.WaitForExitAsync().ConfigureAwait(false);
+        return process.ExitCode == 0
+            ? output
+            : throw new InvalidOperationException($"rabbitmqctl {string.Join(' ', args)} failed: {output}{await errors.ConfigureAwait(false)}");
+    }
+
+    /// <summary>Ends the broker in order (SIGTERM), as a planned restart would.</summary>
+    public Task StopAsync(CancellationToken cancellationToken = default) => _broker?.StopAsync(cancellationToken) ?? Task.CompletedTask;
+
+    /// <summary>Ends the broker at once (SIGKILL), as a crash would.</summary>
+    public void Kill() => _broker?.Kill();
+
+    /// <summary>Starts the broker again on the same port and data; ends it in order first if it runs.</summary>
+    public async Task RestartAsync(CancellationToken cancellationToken = default)
+    {
+        await StopAsync(cancellationToken).ConfigureAwait(false);
+        await LaunchAsync().ConfigureAwait(false);
+    }
+
+    /// <summary>Kills the broker and its port mapper and removes their data.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await EndAsync().ConfigureAwait(false);
+        _directory.Delete(recursive: true);
+    }
+
+    private void ChoosePorts()
+    {
+        _port = LoopbackPort.FindFree();
+        _portMapperPort = LoopbackPort.FindFree();
+        var home = _directory.FullName;
+        _environment = new Dictionary<string, string>
+        {
+            ["HOME"] = home, // where Erlang keeps the cookie that broker and rabbitmqctl share
+            ["LC_ALL"] = "C.UTF-8",
+            ["ERL_EPMD_PORT"] = $"{_portMapperPort}",
+            ["RABBITMQ_ALLOW_INPUT"] = "1", // makes the script become the broker instead of its parent; -noinput takes the shell away again
+            ["RABBITMQ_CONF_ENV_FILE"] = "/dev/null",
+            ["RABBITMQ_CONFIG_FILE"] = Path.Combine(home, "rabbitmq"),
+            ["RABBITMQ_CTL_DIST_PORT_MAX"] = "45672", // the default of ten ports is soon used up by several test processes
+            ["RABBITMQ_CTL_ERL_ARGS"] = LoopbackOnly,
+            ["RABBITMQ_DIST_PORT"] = $"{LoopbackPort.FindFree()}",
+            ["RABBITMQ_ENABLED_PLUGINS_FILE"] = Path.Combine(home, "enabled_plugins"),
+            ["RABBITMQ_LOG_BASE"] = Path.Combine(home, "log"),
+            ["RABBITMQ_MNESIA_BASE"] = Path.Combine(home, "mnesia"),
+            ["RABBITMQ_NODENAME"] = $"batchbus-{_port}@localhost",
+            ["RABBITMQ_NODE_IP_ADDRESS"] = "127.0.0.1",
+            ["RABBITMQ_NODE_PORT"] = $"{_port}",
+            ["RABBITMQ_PID_FILE"] = Path.Combine(home, "pid"),
+            ["RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS"] = LoopbackOnly,
+        };
+        File.WriteAllText(_environment["RABBITMQ_ENABLED_PLUGINS_FILE"], "[].\n");
+    }
+
+    private async Task LaunchAsync()
+    {
+        await EndAsync().ConfigureAwait(false);
+
+        // Our own port mapper: the broker would otherwise start one that stays behind as a daemon.
+        _portMapper = await ChildProcess.StartAsync(PortMapper, ["-port", $"{_portMapperPort}", "-address", "127.0.0.1"]).ConfigureAwait(false);
+        await Starting.UntilAsync(
+            () => LoopbackPort.AnswersAsync(_portMapperPort, new byte[] { 0, 1, (byte)'n' }, PortBytes(_portMapperPort)), "epmd", _portMapper).ConfigureAwait(false);
+
+        _broker = await ChildProcess.StartAsync($"{Scripts}/rabbitmq-server", ["-noinput"], _environment).ConfigureAwait(false);
+        await Starting.UntilAsync(
+            () => LoopbackPort.AnswersAsync(_port, "AMQP\0\0\u0009\u0001"u8.ToArray(), new byte[] { 1 }), "RabbitMQ", _broker).ConfigureAwait(false);
+        await RunCtlAsync("await_startup").ConfigureAwait(false);
+    }
+
+    private async Task EndAsync()
+    {
+        foreach (var process in new[] { _broker, _portMapper })
+        {
+            if (process is not null)
+            {
+                await process.DisposeAsync().ConfigureAwait(false);
+            }
+        }
+    }
+
+    private static byte[] PortBytes(int port) => [0, 0, (byte)(port >> 8), (byte)port];
+}
