@@ -5,6 +5,7 @@ using BatchBus.Api.Batches.Submit;
 using BatchBus.Api.Errors;
 using BatchBus.Api.Keys;
 using BatchBus.Storage;
+using MassTransit;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
@@ -31,12 +32,16 @@ public static class ApiServices
                 $"{ApiOptions.Section}:PublicBaseUrl must be an absolute http or https address.")
             .ValidateOnStart();
         services.AddSingleton(new ApiKeyRing(configuration.GetSection(ApiKeyOptions.Section).Get<ApiKeyOptions[]>() ?? []));
+        services.AddSingleton<BatchIntake>();
         services.AddSingleton<BatchResponse>();
         services.AddSingleton<FollowEndpoint>();
         services.AddSingleton<ResultsEndpoint>();
         services.AddSingleton<SubmitBatchEndpoint>();
         return services;
     }
+
+    /// <summary>Adds the bus as an entrance, the queue <c>submit-batch</c>.</summary>
+    public static void AddSubmitBatch(this IBusRegistrationConfigurator bus) => bus.AddConsumer<SubmitBatchConsumer, SubmitBatchConsumerDefinition>();
 
     /// <summary>Gives every answer its <c>request-id</c> and every failure its documented shape. Comes first in the pipeline.</summary>
     public static IApplicationBuilder UseApiErrors(this IApplicationBuilder app) => app.UseMiddleware<ErrorResponses>();

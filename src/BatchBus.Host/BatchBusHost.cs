@@ -187,6 +187,11 @@ public static class BatchBusHost
         {
             bus.DisableUsageTelemetry();
             bus.SetKebabCaseEndpointNameFormatter();
+            if (settings.Roles.Contains(HostRole.Api))
+            {
+                bus.AddSubmitBatch();
+            }
+
             if (settings.Roles.Contains(HostRole.Orchestrator))
             {
                 bus.AddBatchState();

@@ -4,6 +4,7 @@ using BatchBus.Storage.Pages;
 using BatchBus.Storage.Requests;
 using BatchBus.Storage.Results;
 using BatchBus.Storage.Schedule;
+using BatchBus.Storage.Submissions;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
@@ -22,6 +23,7 @@ public static class StorageServices
         services.TryAddSingleton<PageStore>();
         services.TryAddSingleton<RequestStore>();
         services.TryAddSingleton<ResultStore>();
+        services.TryAddSingleton<SubmissionStore>();
         return services;
     }
 }

@@ -32,17 +32,8 @@ internal sealed class BatchBodyReader(Stream body, ApiOptions options) : IDispos
         End,
     }
 
-    /// <summary>Whether <c>requests</c> was given.</summary>
-    public bool HasRequests { get; private set; }
-
-    /// <summary>Number of entries read so far.</summary>
-    public int Count { get; private set; }
-
-    /// <summary><c>stage</c>, once it has been read.</summary>
-    public string? Stage { get; private set; }
-
-    /// <summary><c>expires_in_seconds</c>, once it has been read.</summary>
-    public long? ExpiresInSeconds { get; private set; }
+    /// <summary>What the body says besides its entries, as far as it has been read.</summary>
+    public BatchEnvelope Envelope { get; private set; } = new(false, 0, null, null);
 
     /// <summary>The next entry; null at the end of the body. An entry is valid until the next call.</summary>
     public async ValueTask<ReadOnlyMemory<byte>?> NextAsync(CancellationToken cancellationToken)
@@ -101,7 +92,7 @@ internal sealed class BatchBodyReader(Stream body, ApiOptions options) : IDispos
             if (_buffer.Length >= options.MaxRequestBytes)
             {
                 throw ApiException.TooLarge(_place is Place.Requests
-                    ? $"requests.{Count}: larger than {options.MaxRequestBytes} bytes, the most for one request. Split or shorten it."
+                    ? $"requests.{Envelope.RequestCount}: larger than {options.MaxRequestBytes} bytes, the most for one request. Split or shorten it."
                     : $"The body holds a value of more than {options.MaxRequestBytes} bytes outside requests.");
             }
 
@@ -127,7 +118,7 @@ internal sealed class BatchBodyReader(Stream body, ApiOptions options) : IDispos
         }
         catch (JsonException error)
         {
-            var where = _place is Place.Requests ? string.Create(CultureInfo.InvariantCulture, $" (in or after requests.{Count})") : "";
+            var where = _place is Place.Requests ? string.Create(CultureInfo.InvariantCulture, $" (in or after requests.{Envelope.RequestCount})") : "";
             throw ApiException.InvalidRequest($"The body is not valid JSON{where}: {error.Message}");
         }
     }
@@ -186,7 +177,8 @@ internal sealed class BatchBodyReader(Stream body, ApiOptions options) : IDispos
                     return false;
                 }
 
-                if (++Count > options.MaxBatchRequests)
+                Envelope = Envelope with { RequestCount = Envelope.RequestCount + 1 };
+                if (Envelope.RequestCount > options.MaxBatchRequests)
                 {
                     throw ApiException.InvalidRequest($"requests: List should have at most {options.MaxBatchRequests} items. Split the batch.");
                 }
@@ -218,14 +210,14 @@ internal sealed class BatchBodyReader(Stream body, ApiOptions options) : IDispos
 
         if (isStage && reader.TokenType is not JsonTokenType.Null)
         {
-            Stage = reader.TokenType is JsonTokenType.String
-                ? reader.GetString()
+            Envelope = reader.TokenType is JsonTokenType.String
+                ? Envelope with { Stage = reader.GetString() }
                 : throw ApiException.InvalidRequest("stage: Input should be a valid string");
         }
         else if (isExpiry && reader.TokenType is not JsonTokenType.Null)
         {
-            ExpiresInSeconds = reader.TokenType is JsonTokenType.Number && reader.TryGetInt64(out var seconds)
-                ? seconds
+            Envelope = reader.TokenType is JsonTokenType.Number && reader.TryGetInt64(out var seconds)
+                ? Envelope with { ExpiresInSeconds = seconds }
                 : throw ApiException.InvalidRequest("expires_in_seconds: Input should be a valid integer");
         }
         else
@@ -243,7 +235,7 @@ internal sealed class BatchBodyReader(Stream body, ApiOptions options) : IDispos
             return false;
         }
 
-        if (HasRequests)
+        if (Envelope.HasRequests)
         {
             throw ApiException.InvalidRequest("requests: given twice. Give one list.");
         }
@@ -253,7 +245,7 @@ internal sealed class BatchBodyReader(Stream body, ApiOptions options) : IDispos
             throw ApiException.InvalidRequest("requests: Input should be a valid list");
         }
 
-        HasRequests = true;
+        Envelope = Envelope with { HasRequests = true };
         _place = Place.Requests;
         return true;
     }

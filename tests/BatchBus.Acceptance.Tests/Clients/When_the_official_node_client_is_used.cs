@@ -1,0 +1,39 @@
+using System.Diagnostics;
+using BatchBus.Acceptance.Tests.Serving;
+
+namespace BatchBus.Acceptance.Tests.Clients;
+
+[TestFixture(Mode.Embedded)]
+[TestFixture(Mode.Real)]
+public sealed class When_the_official_node_client_is_used(Mode mode)
+{
+    [TestCase("@anthropic-ai/sdk")]
+    [TestCase("anthropic-old")]
+    public async Task Should_create_poll_and_read_results(string package)
+    {
+        await using var installation = await Installation.StartAsync(mode, TimeSpan.FromMilliseconds(20));
+        var folder = NodeFolder();
+        Assert.That(Directory.Exists(Path.Combine(folder, "node_modules", package)), Is.True, $"{package} is not installed: infra/test.sh runs `npm ci` in {folder}");
+
+        var start = new ProcessStartInfo("node", ["batches.mjs", package]) { WorkingDirectory = folder, RedirectStandardOutput = true, RedirectStandardError = true };
+        start.Environment["BASE_URL"] = installation.Url;
+        using var node = Process.Start(start)!;
+        var output = node.StandardOutput.ReadToEndAsync();
+        var errors = node.StandardError.ReadToEndAsync();
+        await node.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(60));
+
+        Assert.That(node.ExitCode, Is.Zero, await errors);
+        Assert.That(await output, Does.Contain("3 results, all in place"));
+    }
+
+    private static string NodeFolder()
+    {
+        var folder = new DirectoryInfo(AppContext.BaseDirectory);
+        while (!File.Exists(Path.Combine(folder.FullName, "BatchBus.sln")))
+        {
+            folder = folder.Parent ?? throw new DirectoryNotFoundException("The tests do not lie within the repository.");
+        }
+
+        return Path.Combine(folder.FullName, "tests", "node-sdk");
+    }
+}

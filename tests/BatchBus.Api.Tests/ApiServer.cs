@@ -1,0 +1,110 @@
+using System.Net;
+using System.Text;
+using System.Text.Json;
+using BatchBus.Api.Keys;
+using BatchBus.Host;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using StackExchange.Redis;
+
+namespace BatchBus.Api.Tests;
+
+/// <summary>The whole of BatchBus in the test's process, embedded, with two workspaces and small limits.</summary>
+internal sealed class ApiServer : IAsyncDisposable
+{
+    public const int MaxBatchBytes = 4 << 20;
+
+    private readonly string _directory = Directory.CreateTempSubdirectory("batchbus-api-").FullName;
+    private WebApplication? _app;
+
+    public string Key { get; } = ApiKey.New();
+
+    public string OtherKey { get; } = ApiKey.New();
+
+    public HttpClient Http { get; } = new();
+
+    public IDatabase Redis => _app!.Services.GetRequiredService<IConnectionMultiplexer>().GetDatabase();
+
+    public static async Task<ApiServer> StartAsync()
+    {
+        var server = new ApiServer();
+        server._app = await BatchBusHost.BuildAsync([], settings => settings.AddInMemoryCollection(new Dictionary<string, string?>
+        {
+            ["urls"] = "http://127.0.0.1:0",
+            ["BatchBus:DataDirectory"] = server._directory,
+            ["BatchBus:LogLevel"] = "Warning",
+            ["BatchBus:MaxBatchBytes"] = $"{MaxBatchBytes}",
+            ["BatchBus:MaxBatchRequests"] = "1000",
+            ["BatchBus:MaxRequestBytes"] = $"{1 << 20}",
+            ["BatchBus:ApiKeys:0:Workspace"] = "sales",
+            ["BatchBus:ApiKeys:0:Hash"] = ApiKey.Hash(server.Key),
+            ["BatchBus:ApiKeys:1:Workspace"] = "other",
+            ["BatchBus:ApiKeys:1:Hash"] = ApiKey.Hash(server.OtherKey),
+        }));
+        await server._app.StartAsync();
+        server.Http.BaseAddress = new Uri(server._app.Urls.First());
+        return server;
+    }
+
+    /// <summary>Sends a request with the first key, or with other headers where they are given.</summary>
+    public async Task<HttpResponseMessage> SendAsync(HttpMethod method, string path, HttpContent? content = null, params (string Name, string Value)[] headers)
+    {
+        using var request = new HttpRequestMessage(method, path) { Content = content };
+        foreach (var (name, value) in headers.Length > 0 ? headers : [("x-api-key", Key)])
+        {
+            request.Headers.TryAddWithoutValidation(name, value);
+        }
+
+        return await Http.SendAsync(request);
+    }
+
+    public Task<HttpResponseMessage> PostAsync(string body) => PostAsync(Encoding.UTF8.GetBytes(body));
+
+    public Task<HttpResponseMessage> PostAsync(byte[] body)
+        => SendAsync(HttpMethod.Post, "/v1/messages/batches", new ByteArrayContent(body) { Headers = { ContentType = new("application/json") } });
+
+    /// <summary>The documented error shape, and nothing stored.</summary>
+    public async Task AssertErrorAsync(HttpResponseMessage response, HttpStatusCode status, string type, string message)
+    {
+        var text = await response.Content.ReadAsStringAsync();
+        Assert.That(response.StatusCode, Is.EqualTo(status), text);
+        var body = JsonDocument.Parse(text).RootElement;
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(response.Content.Headers.ContentType?.MediaType, Is.EqualTo("application/json"));
+            Assert.That(body.GetProperty("type").GetString(), Is.EqualTo("error"));
+            Assert.That(body.GetProperty("error").GetProperty("type").GetString(), Is.EqualTo(type));
+            Assert.That(body.GetProperty("error").GetProperty("message").GetString(), Does.Contain(message));
+            Assert.That(body.GetProperty("request_id").GetString(), Is.EqualTo(response.Headers.GetValues("request-id").Single()));
+            Assert.That(await StoredAsync(), Is.Empty, "nothing is stored");
+        }
+    }
+
+    /// <summary>Every key of a batch that is neither committed nor a short-lived mark.</summary>
+    public async Task<IReadOnlyList<string>> StoredAsync()
+    {
+        var keys = new List<string>();
+        foreach (var key in (string[])(await Redis.ExecuteAsync("KEYS", "batchbus:{*"))!)
+        {
+            if (!key.EndsWith(":record", StringComparison.Ordinal) || !await Redis.HashExistsAsync(key, "abandoned"))
+            {
+                keys.Add(key);
+            }
+        }
+
+        return [.. keys, .. (await Redis.SortedSetRangeByRankAsync("batchbus:schedule")).Select(id => $"schedule: {id}")];
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        Http.Dispose();
+        if (_app is not null)
+        {
+            await _app.StopAsync();
+            await _app.DisposeAsync();
+        }
+
+        Directory.Delete(_directory, recursive: true);
+    }
+}
