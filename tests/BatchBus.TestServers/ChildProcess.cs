@@ -48,7 +48,7 @@ internal sealed class ChildProcess : IAsyncDisposable
         }
 
         var child = new ChildProcess(new Process { StartInfo = start });
-        await LastingThread.RunAsync(() => child._process.Start()).ConfigureAwait(false);
+        await LastingThread.RunAsync(() => child._process.Start());
         child._process.OutputDataReceived += child.Keep;
         child._process.ErrorDataReceived += child.Keep;
         child._process.BeginOutputReadLine();
@@ -65,7 +65,7 @@ internal sealed class ChildProcess : IAsyncDisposable
             _ = SendSignal(_process.Id, SigTerm);
         }
 
-        await _process.WaitForExitAsync(cancellationToken).WaitAsync(StopTimeout, cancellationToken).ConfigureAwait(false);
+        await _process.WaitForExitAsync(cancellationToken).WaitAsync(StopTimeout, cancellationToken);
     }
 
     /// <summary>Ends the process at once (SIGKILL) and waits until it is gone.</summary>

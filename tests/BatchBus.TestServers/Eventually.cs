@@ -37,7 +37,7 @@ public static class Eventually
         var watch = Stopwatch.StartNew();
         while (true)
         {
-            var value = await read().ConfigureAwait(false);
+            var value = await read();
             if (accept(value))
             {
                 return value;
@@ -48,7 +48,7 @@ public static class Eventually
                 throw new TimeoutException($"Within {deadline.TotalSeconds:0.#} s this did not come true: {description}. Last seen: {value}.");
             }
 
-            await Task.Delay(Pause, cancellationToken).ConfigureAwait(false);
+            await Task.Delay(Pause, cancellationToken);
         }
     }
 }

@@ -36,24 +36,24 @@ public sealed class RabbitMqServer : IAsyncDisposable
             async () =>
             {
                 server.ChoosePorts();
-                await server.LaunchAsync().ConfigureAwait(false);
+                await server.LaunchAsync();
             },
-            server).ConfigureAwait(false);
+            server);
         return server;
     }
 
     /// <summary>Adds a virtual host that the default user may use, and returns its connection string.</summary>
     public async Task<string> CreateVirtualHostAsync(string name)
     {
-        await RunCtlAsync("add_vhost", name).ConfigureAwait(false);
-        await RunCtlAsync("set_permissions", "-p", name, "guest", ".*", ".*", ".*").ConfigureAwait(false);
+        await RunCtlAsync("add_vhost", name);
+        await RunCtlAsync("set_permissions", "-p", name, "guest", ".*", ".*", ".*");
         return ConnectionString + Uri.EscapeDataString(name);
     }
 
     /// <summary>The queues of a virtual host, by name.</summary>
     public async Task<IReadOnlyList<QueueInfo>> QueuesAsync(string virtualHost = "/")
     {
-        var json = await RunCtlAsync("list_queues", "-p", virtualHost, "--formatter", "json", "name", "messages", "consumers").ConfigureAwait(false);
+        var json = await RunCtlAsync("list_queues", "-p", virtualHost, "--formatter", "json", "name", "messages", "consumers");
         return [.. (JsonSerializer.Deserialize<QueueInfo[]>(json, JsonSerializerOptions.Web) ?? []).OrderBy(queue => queue.Name, StringComparer.Ordinal)];
     }
 
@@ -69,11 +69,11 @@ public sealed class RabbitMqServer : IAsyncDisposable
 
         using var process = Process.Start(start)!;
         var errors = process.StandardError.ReadToEndAsync();
-        var output = await process.StandardOutput.ReadToEndAsync().ConfigureAwait(false);
-        await process.WaitForExitAsync().ConfigureAwait(false);
+        var output = await process.StandardOutput.ReadToEndAsync();
+        await process.WaitForExitAsync();
         return process.ExitCode == 0
             ? output
-            : throw new InvalidOperationException($"rabbitmqctl {string.Join(' ', args)} failed: {output}{await errors.ConfigureAwait(false)}");
+            : throw new InvalidOperationException($"rabbitmqctl {string.Join(' ', args)} failed: {output}{await errors}");
     }
 
     /// <summary>Ends the broker in order (SIGTERM), as a planned restart would.</summary>
@@ -85,14 +85,14 @@ public sealed class RabbitMqServer : IAsyncDisposable
     /// <summary>Starts the broker again on the same port and data; ends it in order first if it runs.</summary>
     public async Task RestartAsync(CancellationToken cancellationToken = default)
     {
-        await StopAsync(cancellationToken).ConfigureAwait(false);
-        await LaunchAsync().ConfigureAwait(false);
+        await StopAsync(cancellationToken);
+        await LaunchAsync();
     }
 
     /// <summary>Kills the broker and its port mapper and removes their data.</summary>
     public async ValueTask DisposeAsync()
     {
-        await EndAsync().ConfigureAwait(false);
+        await EndAsync();
         _directory.Delete(recursive: true);
     }
 
@@ -126,17 +126,17 @@ public sealed class RabbitMqServer : IAsyncDisposable
 
     private async Task LaunchAsync()
     {
-        await EndAsync().ConfigureAwait(false);
+        await EndAsync();
 
         // Our own port mapper: the broker would otherwise start one that stays behind as a daemon.
-        _portMapper = await ChildProcess.StartAsync(PortMapper, ["-port", $"{_portMapperPort}", "-address", "127.0.0.1"]).ConfigureAwait(false);
+        _portMapper = await ChildProcess.StartAsync(PortMapper, ["-port", $"{_portMapperPort}", "-address", "127.0.0.1"]);
         await Starting.UntilAsync(
-            () => LoopbackPort.AnswersAsync(_portMapperPort, new byte[] { 0, 1, (byte)'n' }, PortBytes(_portMapperPort)), "epmd", _portMapper).ConfigureAwait(false);
+            () => LoopbackPort.AnswersAsync(_portMapperPort, new byte[] { 0, 1, (byte)'n' }, PortBytes(_portMapperPort)), "epmd", _portMapper);
 
-        _broker = await ChildProcess.StartAsync($"{Scripts}/rabbitmq-server", ["-noinput"], _environment).ConfigureAwait(false);
+        _broker = await ChildProcess.StartAsync($"{Scripts}/rabbitmq-server", ["-noinput"], _environment);
         await Starting.UntilAsync(
-            () => LoopbackPort.AnswersAsync(_port, "AMQP\0\0\u0009\u0001"u8.ToArray(), new byte[] { 1 }), "RabbitMQ", _broker).ConfigureAwait(false);
-        await RunCtlAsync("await_startup").ConfigureAwait(false);
+            () => LoopbackPort.AnswersAsync(_port, "AMQP\0\0\u0009\u0001"u8.ToArray(), new byte[] { 1 }), "RabbitMQ", _broker);
+        await RunCtlAsync("await_startup");
     }
 
     private async Task EndAsync()
@@ -145,7 +145,7 @@ public sealed class RabbitMqServer : IAsyncDisposable
         {
             if (process is not null)
             {
-                await process.DisposeAsync().ConfigureAwait(false);
+                await process.DisposeAsync();
             }
         }
     }

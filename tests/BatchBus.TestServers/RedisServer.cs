@@ -28,9 +28,9 @@ public sealed class RedisServer : IAsyncDisposable
             async () =>
             {
                 server.Port = LoopbackPort.FindFree();
-                await server.LaunchAsync().ConfigureAwait(false);
+                await server.LaunchAsync();
             },
-            server).ConfigureAwait(false);
+            server);
         return server;
     }
 
@@ -43,8 +43,8 @@ public sealed class RedisServer : IAsyncDisposable
     /// <summary>Starts the server again on the same port and data; ends it in order first if it runs.</summary>
     public async Task RestartAsync(CancellationToken cancellationToken = default)
     {
-        await StopAsync(cancellationToken).ConfigureAwait(false);
-        await LaunchAsync().ConfigureAwait(false);
+        await StopAsync(cancellationToken);
+        await LaunchAsync();
     }
 
     /// <summary>Kills the server and removes its data.</summary>
@@ -52,7 +52,7 @@ public sealed class RedisServer : IAsyncDisposable
     {
         if (_process is not null)
         {
-            await _process.DisposeAsync().ConfigureAwait(false);
+            await _process.DisposeAsync();
         }
 
         _directory.Delete(recursive: true);
@@ -62,7 +62,7 @@ public sealed class RedisServer : IAsyncDisposable
     {
         if (_process is not null)
         {
-            await _process.DisposeAsync().ConfigureAwait(false);
+            await _process.DisposeAsync();
         }
 
         _process = await ChildProcess.StartAsync(
@@ -70,7 +70,7 @@ public sealed class RedisServer : IAsyncDisposable
             [
                 "--bind", "127.0.0.1", "--port", $"{Port}", "--dir", _directory.FullName,
                 "--appendonly", "yes", "--appendfsync", _appendFsync, "--save", "",
-            ]).ConfigureAwait(false);
-        await Starting.UntilAsync(() => LoopbackPort.AnswersAsync(Port, "PING\r\n"u8.ToArray(), "+PONG"u8.ToArray()), "Redis", _process).ConfigureAwait(false);
+            ]);
+        await Starting.UntilAsync(() => LoopbackPort.AnswersAsync(Port, "PING\r\n"u8.ToArray(), "+PONG"u8.ToArray()), "Redis", _process);
     }
 }

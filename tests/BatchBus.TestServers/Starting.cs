@@ -12,7 +12,7 @@ internal static class Starting
         {
             try
             {
-                await launch().ConfigureAwait(false);
+                await launch();
                 return;
             }
             catch (ServerExitedException) when (attempt < Attempts)
@@ -21,7 +21,7 @@ internal static class Starting
             }
             catch
             {
-                await server.DisposeAsync().ConfigureAwait(false);
+                await server.DisposeAsync();
                 throw;
             }
         }
@@ -32,9 +32,9 @@ internal static class Starting
         await Eventually.ThatAsync(
             async () => process.HasExited
                 ? throw new ServerExitedException($"{name} ended instead of starting. It wrote: {process.Output}")
-                : await ready().ConfigureAwait(false),
+                : await ready(),
             $"{name} answers",
-            Deadline).ConfigureAwait(false);
+            Deadline);
 
     private sealed class ServerExitedException(string message) : Exception(message);
 }

@@ -1,0 +1,8 @@
+namespace BatchBus.RedisSagas.Tests;
+
+/// <summary>What speaks Redis' protocol in a test.</summary>
+public enum StoreKind
+{
+    Redis,
+    Garnet,
+}
