@@ -1,0 +1,77 @@
+namespace BatchBus.Inference.Catalog;
+
+/// <summary>
+/// Settings of one model, bound from <c>BatchBus:Models:{name}</c>. The models mistral-7b and llama-70b are in the catalogue without any
+/// setting; any other name that is configured joins them.
+/// </summary>
+public sealed class ModelOptions
+{
+    /// <summary>The section that holds one child per model.</summary>
+    public const string SectionName = "BatchBus:Models";
+
+    /// <summary>Name for people.</summary>
+    /// <value>"Mistral 7B Instruct" and "Llama 3 70B Instruct" for the two built-in models, otherwise the model's name.</value>
+    public string? DisplayName { get; set; }
+
+    /// <summary>
+    /// Address below which the protocol's paths lie: <c>http://host/v1</c> for <see cref="ModelProtocol.OpenAi"/>,
+    /// <c>https://api.runpod.ai/v2/{endpoint}</c> for <see cref="ModelProtocol.RunPodJobs"/>. Where it is set, <see cref="EndpointId"/> is not used.
+    /// </summary>
+    /// <value>None; with <see cref="EndpointId"/> set, that endpoint's address at RunPod.</value>
+    public string? BaseUrl { get; set; }
+
+    /// <summary>Id of the RunPod Serverless endpoint.</summary>
+    /// <value>None. A model with neither this nor <see cref="BaseUrl"/> has no endpoint.</value>
+    public string? EndpointId { get; set; }
+
+    /// <summary>Key that is sent as bearer token.</summary>
+    /// <value>None: no <c>Authorization</c> header. Required for RunPod's own host.</value>
+    public string? ApiKey { get; set; }
+
+    /// <summary>How the endpoint is spoken to.</summary>
+    /// <value><see cref="ModelProtocol.OpenAi"/> where <see cref="BaseUrl"/> is set, otherwise <see cref="ModelProtocol.RunPodJobs"/>.</value>
+    public ModelProtocol? Protocol { get; set; }
+
+    /// <summary>The name under which the endpoint serves the model.</summary>
+    /// <value>The model's name in the catalogue.</value>
+    public string? ServedModel { get; set; }
+
+    /// <summary>Requests that one worker keeps in flight to this model.</summary>
+    /// <value>64 for mistral-7b, 32 for every other model.</value>
+    public int Prefetch { get; set; } = 32;
+
+    /// <summary>Requests in flight to this model over all workers.</summary>
+    /// <value>None: only <see cref="Prefetch"/> bounds them.</value>
+    public int? MaxInFlight { get; set; }
+
+    /// <summary>Longest that one call may take from sending the request to having the answer, a wait in the endpoint's queue included.</summary>
+    /// <value>10 minutes.</value>
+    public TimeSpan RequestTimeout { get; set; } = TimeSpan.FromMinutes(10);
+
+    /// <summary>Longest that opening a connection may take.</summary>
+    /// <value>5 seconds.</value>
+    public TimeSpan ConnectTimeout { get; set; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>First and shortest pause between two looks at a RunPod job; each further pause is half as long again.</summary>
+    /// <value>100 milliseconds.</value>
+    public TimeSpan PollInterval { get; set; } = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>Longest pause between two looks at a RunPod job.</summary>
+    /// <value>5 seconds.</value>
+    public TimeSpan MaxPollInterval { get; set; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>Tokens of prompt and answer together that the endpoint accepts.</summary>
+    /// <value>8192 for the two built-in models, otherwise none. Shown to callers; the endpoint itself enforces its limit.</value>
+    public int? MaxContextTokens { get; set; }
+
+    /// <summary>US dollars per second for which the endpoint's GPUs are billed.</summary>
+    /// <value>0.00031 for mistral-7b (one RTX 4090), 0.00152 for llama-70b (two A100), otherwise none.</value>
+    public decimal? DollarsPerGpuSecond { get; set; }
+
+    /// <summary>The managed model that this one stands in for.</summary>
+    /// <value>Claude Haiku 4.5 (batch) for mistral-7b, Claude Sonnet 4.x (batch) for llama-70b, otherwise none.</value>
+    public ManagedPrice? ComparedWith { get; set; }
+
+    /// <summary>Whether an endpoint is configured.</summary>
+    public bool HasEndpoint => !string.IsNullOrEmpty(BaseUrl) || !string.IsNullOrEmpty(EndpointId);
+}

@@ -1,0 +1,117 @@
+using System.Text.RegularExpressions;
+using Microsoft.Extensions.Options;
+
+namespace BatchBus.Inference.Catalog;
+
+internal sealed partial class ModelOptionsValidator : IValidateOptions<ModelOptions>
+{
+    private static readonly TimeSpan LongestTimeout = TimeSpan.FromHours(24);
+
+    public ValidateOptionsResult Validate(string? name, ModelOptions options)
+    {
+        var problems = Problems(name ?? "", options)
+            .Select(problem => $"{ModelOptions.SectionName}:{name}{problem}")
+            .ToList();
+        return problems.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(problems);
+    }
+
+    private static IEnumerable<string> Problems(string name, ModelOptions options)
+    {
+        if (!ModelName.IsMatch(name))
+        {
+            yield return " is no model name: use up to 64 lower-case letters, digits, dots and hyphens, and begin with a letter or digit.";
+        }
+
+        if (!string.IsNullOrEmpty(options.BaseUrl) && !IsPlainHttpAddress(options.BaseUrl))
+        {
+            yield return ":BaseUrl is no absolute http or https address without user, query and fragment; use one such as http://localhost:8000/v1.";
+        }
+
+        if (!string.IsNullOrEmpty(options.EndpointId) && !EndpointId.IsMatch(options.EndpointId))
+        {
+            yield return ":EndpointId holds more than letters, digits, '-' and '_'; set the id alone, or the whole address as BaseUrl.";
+        }
+
+        if (options.Protocol is { } protocol && !Enum.IsDefined(protocol))
+        {
+            yield return ":Protocol is unknown; use RunPodJobs or OpenAi.";
+        }
+
+        if (options.Protocol is ModelProtocol.OpenAi && string.IsNullOrEmpty(options.BaseUrl) && !string.IsNullOrEmpty(options.EndpointId))
+        {
+            yield return ":BaseUrl is missing: the protocol OpenAi needs an address such as http://host/v1, or use the protocol RunPodJobs with EndpointId.";
+        }
+
+        if (options.ApiKey is { } key && key.AsSpan().ContainsAnyExceptInRange('!', '~'))
+        {
+            yield return ":ApiKey holds a blank, a line break or a character outside ASCII; set the bare key.";
+        }
+
+        if (string.IsNullOrEmpty(options.ApiKey) && CatalogModel.EndpointOf(options) is { Host: CatalogModel.RunPodHost })
+        {
+            yield return ":ApiKey is missing: RunPod asks for one; create it in RunPod's console and set it here.";
+        }
+
+        foreach (var (setting, value) in new[] { ("Prefetch", options.Prefetch), ("MaxInFlight", options.MaxInFlight ?? 1) })
+        {
+            if (value is < 1 or > 65_536)
+            {
+                yield return $":{setting} is {value}; set a number from 1 to 65536.";
+            }
+        }
+
+        if (options.MaxContextTokens is < 1)
+        {
+            yield return $":MaxContextTokens is {options.MaxContextTokens}; set a positive number or leave it out.";
+        }
+
+        foreach (var (setting, value) in new[]
+        {
+            ("RequestTimeout", options.RequestTimeout),
+            ("ConnectTimeout", options.ConnectTimeout),
+            ("PollInterval", options.PollInterval),
+            ("MaxPollInterval", options.MaxPollInterval),
+        })
+        {
+            if (value <= TimeSpan.Zero || value > LongestTimeout)
+            {
+                yield return $":{setting} is {value}; set a time above zero and up to 24 hours, such as 00:05:00.";
+            }
+        }
+
+        if (options.PollInterval > options.MaxPollInterval)
+        {
+            yield return $":PollInterval ({options.PollInterval}) is longer than MaxPollInterval ({options.MaxPollInterval}); make it the shorter one.";
+        }
+
+        if (options.DollarsPerGpuSecond is < 0)
+        {
+            yield return ":DollarsPerGpuSecond is negative; set dollars per second, such as 0.00031.";
+        }
+
+        if (options.ComparedWith is { } price)
+        {
+            if (string.IsNullOrWhiteSpace(price.Name))
+            {
+                yield return ":ComparedWith:Name is missing; name the managed model whose prices these are.";
+            }
+
+            if (price.InputDollarsPerMillion < 0 || price.OutputDollarsPerMillion < 0)
+            {
+                yield return ":ComparedWith holds a negative price; set dollars per million tokens.";
+            }
+        }
+    }
+
+    // The value itself never goes into a message: people put passwords into addresses.
+    private static bool IsPlainHttpAddress(string address) =>
+        Uri.TryCreate(address, UriKind.Absolute, out var uri)
+        && (uri.Scheme == Uri.UriSchemeHttp || uri.Scheme == Uri.UriSchemeHttps)
+        && uri.UserInfo.Length == 0 && uri.Query.Length == 0 && uri.Fragment.Length == 0;
+
+    [GeneratedRegex("^[a-z0-9][a-z0-9.-]{0,63}$")]
+    private static partial Regex ModelName { get; }
+
+    [GeneratedRegex("^[A-Za-z0-9_-]{1,64}$")]
+    private static partial Regex EndpointId { get; }
+}

@@ -1,0 +1,7 @@
+namespace BatchBus.Inference.Mapping;
+
+internal enum ChatRole
+{
+    User,
+    Assistant,
+}
