@@ -117,7 +117,7 @@ public sealed class ChatCompletionsTests
     {
         var chat = RunningSimulator.Chat("stop here");
         var full = await TextOfAsync(chat);
-        chat["stop"] = new JsonArray("never in it", "here", "stop");
+        chat["stop"] = new JsonArray("never in it", "here", "stop", "\n\n");
 
         var (_, body) = await _simulator.CompleteAsync(chat);
 

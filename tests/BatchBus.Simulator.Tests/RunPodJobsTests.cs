@@ -251,6 +251,26 @@ public sealed class RunPodJobsTests
     }
 
     [Test]
+    public async Task A_ttl_takes_a_result_away_before_those_that_ended_earlier()
+    {
+        var clock = new FakeTimeProvider();
+        await using var simulator = await RunningSimulator.StartAsync(new SimulatorOptions { TimeProvider = clock });
+        var earlier = await simulator.SubmitAsync(RunningSimulator.Job(RunningSimulator.Chat("earlier")));
+        var job = RunningSimulator.Job(RunningSimulator.Chat("short"));
+        job["policy"] = new JsonObject { ["ttl"] = 10_000 };
+        var id = await simulator.SubmitAsync(job);
+        clock.Advance(TimeSpan.FromSeconds(10));
+
+        using var response = await simulator.Http.GetAsync($"/v2/ep/status/{id}");
+
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.NotFound));
+            Assert.That((string)(await simulator.GetAsync($"/v2/ep/status/{earlier}"))["status"]!, Is.EqualTo("COMPLETED"));
+        }
+    }
+
+    [Test]
     public async Task Health_counts_an_endpoints_jobs()
     {
         await using var simulator = await RunningSimulator.StartAsync(new SimulatorOptions { MaxConcurrency = 1 });

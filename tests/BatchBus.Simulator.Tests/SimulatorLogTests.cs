@@ -73,9 +73,11 @@ public sealed class SimulatorLogTests
         await RunningSimulator.EventuallyAsync(() => simulator.Log.Open == 2, "the second call waits");
         simulator.Server.Latency = default;
         var third = simulator.CompleteAsync(RunningSimulator.Chat("third"));
+        await RunningSimulator.EventuallyAsync(() => simulator.Log.Open == 3, "the third call waits");
 
         second.CancelPendingRequests();
         Assert.That(async () => await waiting, Throws.InstanceOf<OperationCanceledException>());
+        await RunningSimulator.EventuallyAsync(() => simulator.Log.Open == 2, "the second call ends while the first still runs");
         first.CancelPendingRequests();
         Assert.That(async () => await running, Throws.InstanceOf<OperationCanceledException>());
 
