@@ -145,7 +145,7 @@ public static class BatchBusHost
         services.AddSingleton(_ => simulator);
         services.PostConfigureAll<ModelOptions>(model =>
         {
-            if (string.IsNullOrEmpty(model.BaseUrl) && string.IsNullOrEmpty(model.EndpointId))
+            if (!model.HasEndpoint)
             {
                 model.BaseUrl = new Uri(simulator.BaseAddress, "v1").AbsoluteUri;
                 model.Protocol = ModelProtocol.OpenAi;

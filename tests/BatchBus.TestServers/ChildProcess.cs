@@ -6,7 +6,7 @@ using System.Text;
 namespace BatchBus.TestServers;
 
 /// <summary>A server that runs as a child of the test process and never outlives it.</summary>
-internal sealed class ChildProcess : IAsyncDisposable
+public sealed class ChildProcess : IAsyncDisposable
 {
     private const string SetPriv = "/usr/bin/setpriv";
     private const int SigTerm = 15;

@@ -18,6 +18,7 @@ public sealed record CatalogModel
         PollInterval = options.PollInterval;
         MaxPollInterval = options.MaxPollInterval;
         MaxContextTokens = options.MaxContextTokens;
+        IsSimulated = options.Simulated;
         DollarsPerGpuSecond = options.DollarsPerGpuSecond;
         ComparedWith = options.ComparedWith;
     }
@@ -48,6 +49,9 @@ public sealed record CatalogModel
 
     /// <summary>Tokens of prompt and answer together that the endpoint accepts; null where that is not known.</summary>
     public int? MaxContextTokens { get; }
+
+    /// <summary>Whether the simulator answers in its place.</summary>
+    public bool IsSimulated { get; }
 
     /// <summary>US dollars per billed GPU second; null where that is not known.</summary>
     public decimal? DollarsPerGpuSecond { get; }

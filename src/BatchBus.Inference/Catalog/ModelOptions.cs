@@ -72,6 +72,10 @@ public sealed class ModelOptions
     /// <value>Claude Haiku 4.5 (batch) for mistral-7b, Claude Sonnet 4.x (batch) for llama-70b, otherwise none.</value>
     public ManagedPrice? ComparedWith { get; set; }
 
+    /// <summary>Whether the simulator answers in place of a real model. Set by the host where no endpoint is configured.</summary>
+    /// <value>False.</value>
+    public bool Simulated { get; set; }
+
     /// <summary>Whether an endpoint is configured.</summary>
     public bool HasEndpoint => !string.IsNullOrEmpty(BaseUrl) || !string.IsNullOrEmpty(EndpointId);
 }

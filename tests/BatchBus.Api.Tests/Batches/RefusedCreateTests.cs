@@ -47,9 +47,9 @@ public sealed class RefusedCreateTests
     [Test]
     public async Task A_repeated_custom_id_is_refused_with_both_places()
     {
-        var requests = string.Join(',', Enumerable.Range(0, 90).Select(i => $$"""{"custom_id":"row-{{i % 80}}","params":{{Params}}}"""));
+        var requests = string.Join(',', Enumerable.Range(0, 90).Select(i => $$$"""{"custom_id":"row-{{{i % 80}}}","params":{{{Params}}}}"""));
 
-        var response = await _server.PostAsync($$"""{"requests":[{{requests}}]}""");
+        var response = await _server.PostAsync($$$"""{"requests":[{{{requests}}}]}""");
 
         await _server.AssertErrorAsync(
             response, HttpStatusCode.BadRequest, "invalid_request_error", "custom_id must be unique; \"row-0\" is used at indexes 0 and 80");
@@ -58,7 +58,7 @@ public sealed class RefusedCreateTests
     [Test]
     public async Task A_custom_id_of_65_characters_is_refused()
         => await _server.AssertErrorAsync(
-            await _server.PostAsync($$"""{"requests":[{"custom_id":"{{new string('a', 65)}}","params":{}}]}"""),
+            await _server.PostAsync($$$"""{"requests":[{"custom_id":"{{{new string('a', 65)}}}","params":{}}]}"""),
             HttpStatusCode.BadRequest,
             "invalid_request_error",
             "requests.0.custom_id: String should have at most 64 characters");
@@ -66,9 +66,9 @@ public sealed class RefusedCreateTests
     [Test]
     public async Task Too_many_requests_are_refused()
     {
-        var requests = string.Join(',', Enumerable.Range(0, 1001).Select(i => $$"""{"custom_id":"row-{{i}}","params":{}}"""));
+        var requests = string.Join(',', Enumerable.Range(0, 1001).Select(i => $$$"""{"custom_id":"row-{{{i}}}","params":{}}"""));
 
-        var response = await _server.PostAsync($$"""{"requests":[{{requests}}]}""");
+        var response = await _server.PostAsync($$$"""{"requests":[{{{requests}}}]}""");
 
         await _server.AssertErrorAsync(response, HttpStatusCode.BadRequest, "invalid_request_error", "requests: List should have at most 1000 items");
     }
@@ -85,8 +85,8 @@ public sealed class RefusedCreateTests
     [TestCase(false)]
     public async Task A_body_over_the_limit_is_refused(bool announced)
     {
-        var request = $$"""{"custom_id":"row-#","params":{"text":"{{new string('x', 100_000)}}"}}""";
-        var body = Encoding.UTF8.GetBytes($$"""{"requests":[{{string.Join(',', Enumerable.Range(0, 50).Select(i => request.Replace("#", $"{i}", StringComparison.Ordinal)))}}]}""");
+        var request = $$$"""{"custom_id":"row-#","params":{"text":"{{{new string('x', 100_000)}}}"}}""";
+        var body = Encoding.UTF8.GetBytes($$$"""{"requests":[{{{string.Join(',', Enumerable.Range(0, 50).Select(i => request.Replace("#", $"{i}", StringComparison.Ordinal)))}}}]}""");
         HttpContent content = announced ? new ByteArrayContent(body) : new StreamContent(new UnseekableStream(body));
 
         var response = await _server.SendAsync(HttpMethod.Post, "/v1/messages/batches", content);
@@ -97,7 +97,7 @@ public sealed class RefusedCreateTests
     [Test]
     public async Task A_single_request_over_the_limit_is_refused_by_its_place()
     {
-        var body = $$"""{"requests":[{"custom_id":"a","params":{}},{"custom_id":"b","params":{"text":"{{new string('x', 2 << 20)}}"}}]}""";
+        var body = $$$"""{"requests":[{"custom_id":"a","params":{}},{"custom_id":"b","params":{"text":"{{{new string('x', 2 << 20)}}}"}}]}""";
 
         await _server.AssertErrorAsync(await _server.PostAsync(body), HttpStatusCode.RequestEntityTooLarge, "request_too_large", "requests.1: larger than");
     }
@@ -105,7 +105,7 @@ public sealed class RefusedCreateTests
     [Test]
     public async Task Deep_nesting_is_refused()
         => await _server.AssertErrorAsync(
-            await _server.PostAsync($$"""{"requests":[{"custom_id":"a","params":{"x":{{new string('[', 1000)}}{{new string(']', 1000)}}}}]}"""),
+            await _server.PostAsync($$$"""{"requests":[{"custom_id":"a","params":{"x":{{{new string('[', 1000)}}}{{{new string(']', 1000)}}}}}]}"""),
             HttpStatusCode.BadRequest,
             "invalid_request_error",
             "not valid JSON");
@@ -114,7 +114,7 @@ public sealed class RefusedCreateTests
     public async Task A_create_that_breaks_off_leaves_nothing()
     {
         using var breaking = new CancellationTokenSource();
-        var body = new BreakingStream(Encoding.UTF8.GetBytes($$"""{"requests":[{{string.Join(',', Enumerable.Range(0, 200).Select(i => $$"""{"custom_id":"row-{{i}}","params":{{Params}}}"""))}},"""));
+        var body = new BreakingStream(Encoding.UTF8.GetBytes($$$"""{"requests":[{{{string.Join(',', Enumerable.Range(0, 200).Select(i => $$$"""{"custom_id":"row-{{{i}}}","params":{{{Params}}}}"""))}}},"""));
         using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/messages/batches") { Content = new StreamContent(body), Headers = { { "x-api-key", _server.Key } } };
         var sending = _server.Http.SendAsync(request, breaking.Token);
         await TestServers.Eventually.ThatAsync(async () => (await _server.StoredAsync()).Any(key => key.Contains(":requests:", StringComparison.Ordinal)), "requests are being stored");

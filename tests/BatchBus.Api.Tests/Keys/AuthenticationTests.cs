@@ -8,13 +8,13 @@ public sealed class AuthenticationTests
     private const string Body = """{"requests":[{"custom_id":"a","params":{"model":"mistral-7b","max_tokens":10,"messages":[{"role":"user","content":"hi"}]}}]}""";
     private ApiServer _server;
 
-    [OneTimeSetUp]
+    [SetUp]
     public async Task StartAsync() => _server = await ApiServer.StartAsync();
 
-    [OneTimeTearDown]
+    [TearDown]
     public async Task StopAsync() => await _server.DisposeAsync();
 
-    [Test, Order(1)]
+    [Test]
     public async Task A_missing_key_is_refused_with_how_to_send_one()
     {
         var response = await _server.SendAsync(HttpMethod.Post, "/v1/messages/batches", new StringContent(Body), ("accept", "*/*"));
@@ -22,7 +22,7 @@ public sealed class AuthenticationTests
         await _server.AssertErrorAsync(response, HttpStatusCode.Unauthorized, "authentication_error", "Authorization: Bearer");
     }
 
-    [TestCase("x-api-key", ""), Order(2)]
+    [TestCase("x-api-key", "")]
     [TestCase("authorization", "Bearer ")]
     public async Task A_wrong_key_is_refused_on_every_path(string header, string prefix)
     {
