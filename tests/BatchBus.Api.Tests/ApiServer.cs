@@ -85,8 +85,9 @@ internal sealed class ApiServer : IAsyncDisposable
     public async Task<IReadOnlyList<string>> StoredAsync()
     {
         var keys = new List<string>();
-        foreach (var key in (string[])(await Redis.ExecuteAsync("KEYS", "batchbus:{*"))!)
+        await foreach (var found in Redis.Multiplexer.GetServers()[0].KeysAsync(pattern: "batchbus:{*"))
         {
+            var key = (string)found!;
             if (!key.EndsWith(":record", StringComparison.Ordinal) || !await Redis.HashExistsAsync(key, "abandoned"))
             {
                 keys.Add(key);

@@ -3,6 +3,7 @@ using Anthropic.Core;
 using Anthropic.Models.Messages;
 using Anthropic.Models.Messages.Batches;
 using BatchBus.Acceptance.Tests.Serving;
+using BatchBus.Simulator;
 using BatchBus.TestServers;
 
 namespace BatchBus.Acceptance.Tests.Clients;
@@ -14,7 +15,7 @@ public sealed class When_the_official_dotnet_client_is_used(Mode mode)
     [Test]
     public async Task Should_create_poll_and_read_results()
     {
-        await using var installation = await Installation.StartAsync(mode, TimeSpan.FromMilliseconds(20));
+        await using var installation = await Installation.StartAsync(mode, SimulatedLatency.Fixed(TimeSpan.FromMilliseconds(20)));
         var client = new AnthropicClient(new ClientOptions { ApiKey = "any-key", BaseUrl = installation.Url, ResponseValidation = true, MaxRetries = 0 });
 
         var created = await client.Messages.Batches.Create(new BatchCreateParams

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using BatchBus.Acceptance.Tests.Serving;
+using BatchBus.Simulator;
 
 namespace BatchBus.Acceptance.Tests.Clients;
 
@@ -11,7 +12,7 @@ public sealed class When_the_official_node_client_is_used(Mode mode)
     [TestCase("anthropic-old")]
     public async Task Should_create_poll_and_read_results(string package)
     {
-        await using var installation = await Installation.StartAsync(mode, TimeSpan.FromMilliseconds(20));
+        await using var installation = await Installation.StartAsync(mode, SimulatedLatency.Fixed(TimeSpan.FromMilliseconds(20)));
         var folder = NodeFolder();
         Assert.That(Directory.Exists(Path.Combine(folder, "node_modules", package)), Is.True, $"{package} is not installed: infra/test.sh runs `npm ci` in {folder}");
 

@@ -1,4 +1,5 @@
 using BatchBus.Acceptance.Tests.Serving;
+using BatchBus.Simulator;
 
 namespace BatchBus.Acceptance.Tests.Runs;
 
@@ -13,7 +14,7 @@ public sealed class When_a_batch_runs_from_end_to_end(Mode mode, string protocol
     [Test]
     public async Task Should_answer_every_request_once_with_its_own_answer()
     {
-        await using var installation = await Installation.StartAsync(mode, TimeSpan.FromMilliseconds(20), protocol);
+        await using var installation = await Installation.StartAsync(mode, SimulatedLatency.Fixed(TimeSpan.FromMilliseconds(20)), protocol);
 
         var id = await installation.SubmitAsync(Leads.Batch(Count, i => i % 3 == 0 ? "llama-70b" : "mistral-7b"));
         var batch = await installation.EndAsync(id, TimeSpan.FromSeconds(60));

@@ -50,13 +50,11 @@ public sealed class Installation : IAsyncDisposable
     /// <param name="protocol">How the model is spoken to.</param>
     /// <param name="settings">Further settings, as environment variables.</param>
     public static async Task<Installation> StartAsync(
-        Mode mode, TimeSpan latency, string protocol = "OpenAi", IReadOnlyDictionary<string, string>? settings = null)
+        Mode mode, SimulatedLatency latency, string protocol = "OpenAi", IReadOnlyDictionary<string, string>? settings = null)
     {
-        var simulator = await SimulatorServer.StartAsync(new SimulatorOptions { ApiKey = "model-key", Latency = SimulatedLatency.Fixed(latency) });
-        var installation = new Installation(mode, simulator);
+        var installation = await PrepareAsync(mode, latency, protocol, settings);
         try
         {
-            await installation.PrepareAsync(protocol, settings ?? new Dictionary<string, string>());
             await installation.StartProcessAsync();
             return installation;
         }
@@ -67,12 +65,30 @@ public sealed class Installation : IAsyncDisposable
         }
     }
 
+    /// <summary>Prepares everything; the process is not started.</summary>
+    /// <param name="mode">The servers.</param>
+    /// <param name="latency">How long the model takes.</param>
+    /// <param name="protocol">How the model is spoken to.</param>
+    /// <param name="settings">Further settings, as environment variables.</param>
+    public static async Task<Installation> PrepareAsync(
+        Mode mode, SimulatedLatency latency, string protocol = "OpenAi", IReadOnlyDictionary<string, string>? settings = null)
+    {
+        var simulator = await SimulatorServer.StartAsync(new SimulatorOptions { ApiKey = "model-key", Latency = latency });
+        var installation = new Installation(mode, simulator);
+        await installation.ConfigureAsync(protocol, settings ?? new Dictionary<string, string>());
+        return installation;
+    }
+
     /// <summary>Starts the process and waits until it says that it is ready.</summary>
     public async Task StartProcessAsync()
     {
-        _process = await ChildProcess.StartAsync("dotnet", [Path.Combine(AppContext.BaseDirectory, "batchbus.dll"), "serve", "--urls", Url], _environment);
-        await Eventually.ThatAsync(IsReadyAsync, $"BatchBus is ready. Its output:\n{_process.Output}", TimeSpan.FromSeconds(60));
+        await LaunchAsync();
+        await Eventually.ThatAsync(IsReadyAsync, "BatchBus is ready", TimeSpan.FromSeconds(60));
     }
+
+    /// <summary>Starts the process and waits for nothing.</summary>
+    public async Task LaunchAsync()
+        => _process = await ChildProcess.StartAsync("dotnet", [Path.Combine(AppContext.BaseDirectory, "batchbus.dll"), "serve", "--urls", Url], _environment);
 
     /// <summary>Ends the process as a crash would (SIGKILL).</summary>
     public void Kill() => _process!.Kill();
@@ -139,7 +155,7 @@ public sealed class Installation : IAsyncDisposable
         Directory.Delete(_directory, recursive: true);
     }
 
-    private async Task PrepareAsync(string protocol, IReadOnlyDictionary<string, string> settings)
+    private async Task ConfigureAsync(string protocol, IReadOnlyDictionary<string, string> settings)
     {
         foreach (var model in new[] { "mistral-7b", "llama-70b" })
         {

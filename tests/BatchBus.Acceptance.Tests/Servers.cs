@@ -1,6 +1,6 @@
 using BatchBus.TestServers;
 
-namespace BatchBus.Acceptance.Tests.Serving;
+namespace BatchBus.Acceptance.Tests;
 
 /// <summary>One RabbitMQ and one Redis for the whole run; each test has a virtual host and a data set of its own.</summary>
 [SetUpFixture]

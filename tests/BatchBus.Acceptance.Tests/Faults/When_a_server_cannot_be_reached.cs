@@ -1,0 +1,86 @@
+using System.Net;
+using BatchBus.Acceptance.Tests.Serving;
+using BatchBus.Simulator;
+using BatchBus.TestServers;
+
+namespace BatchBus.Acceptance.Tests.Faults;
+
+public sealed class When_a_server_cannot_be_reached
+{
+    private static readonly SimulatedLatency Latency = SimulatedLatency.Fixed(TimeSpan.FromMilliseconds(20));
+
+    [Test]
+    public async Task Should_say_that_redis_is_away_keep_trying_and_lose_nothing()
+    {
+        await using var installation = await Installation.StartAsync(Mode.Real, SimulatedLatency.Fixed(TimeSpan.FromMilliseconds(200)));
+        var id = await installation.SubmitAsync(Leads.Batch(500, _ => "mistral-7b"));
+        await Eventually.ThatAsync(() => installation.Simulator.Log.Entries.Count > 100, "the batch is being executed");
+
+        installation.Redis.Kill();
+
+        await AssertNotReadyAsync(installation, "redis", "Redis cannot be reached");
+        using var refused = await installation.Http.GetAsync($"/v1/messages/batches/{id}");
+        Assert.That((int)refused.StatusCode, Is.EqualTo(529), "an error of the documented shape, not a hang");
+        Assert.That(await refused.Content.ReadAsStringAsync(), Does.Contain("overloaded_error").And.Contain("Redis"));
+
+        await installation.Redis.RestartAsync();
+        await Eventually.ThatAsync(installation.IsReadyAsync, "it is ready again");
+        Leads.AssertAllSucceeded(await installation.EndAsync(id, TimeSpan.FromSeconds(60)), 500);
+        Leads.AssertEachAnsweredOnce(await installation.ResultsAsync(id), 500);
+    }
+
+    [Test]
+    public async Task Should_take_batches_in_while_rabbitmq_is_away_and_execute_them_afterwards()
+    {
+        await using var broker = await RabbitMqServer.StartAsync();
+        await using var installation = await Installation.StartAsync(
+            Mode.Real, Latency, settings: new Dictionary<string, string> { ["ConnectionStrings__RabbitMq"] = broker.ConnectionString });
+
+        broker.Kill();
+
+        await AssertNotReadyAsync(installation, "rabbitmq", "");
+        var id = await installation.SubmitAsync(Leads.Batch(100, _ => "mistral-7b"));
+
+        await broker.RestartAsync();
+        Leads.AssertAllSucceeded(await installation.EndAsync(id, TimeSpan.FromSeconds(90)), 100);
+        Assert.That(installation.Simulator.Log.Count().Total, Is.EqualTo(100));
+    }
+
+    [Test]
+    public async Task Should_start_without_its_servers_and_become_ready_once_they_are_there()
+    {
+        await using var redis = await RedisServer.StartAsync();
+        await redis.StopAsync();
+        await using var installation = await Installation.PrepareAsync(
+            Mode.Real, Latency, settings: new Dictionary<string, string> { ["ConnectionStrings__Redis"] = redis.ConnectionString });
+        await installation.LaunchAsync();
+
+        await AssertNotReadyAsync(installation, "redis", "Redis cannot be reached");
+        Assert.That((await installation.Http.GetAsync("/health/live")).StatusCode, Is.EqualTo(HttpStatusCode.OK));
+
+        await redis.RestartAsync();
+        await Eventually.ThatAsync(installation.IsReadyAsync, "it is ready");
+        var id = await installation.SubmitAsync(Leads.Batch(10, _ => "mistral-7b"));
+        Leads.AssertAllSucceeded(await installation.EndAsync(id, TimeSpan.FromSeconds(60)), 10);
+    }
+
+    private static Task AssertNotReadyAsync(Installation installation, string part, string words)
+        => Eventually.ThatAsync(
+            async () =>
+            {
+                try
+                {
+                    var response = await installation.Http.GetAsync("/health/ready");
+                    var text = await response.Content.ReadAsStringAsync();
+                    return response.StatusCode is HttpStatusCode.ServiceUnavailable
+                        && text.Contains($"\"{part}\":{{\"status\":\"not ready\"", StringComparison.Ordinal)
+                        && text.Contains(words, StringComparison.Ordinal);
+                }
+                catch (HttpRequestException)
+                {
+                    return false;
+                }
+            },
+            $"{part} is reported as not ready",
+            TimeSpan.FromSeconds(60));
+}
