@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Buffers.Binary;
 using System.IO.Compression;
 
 namespace BatchBus.Storage;
@@ -16,6 +17,9 @@ internal static class Payload
     /// <summary>Below this size, in bytes, compression costs more than it saves.</summary>
     private const int WorthCompressing = 256;
 
+    /// <summary>Content up to this size, in bytes, is decompressed without copying.</summary>
+    private const int ClaimedAtOnce = 4 << 20;
+
     private const int Quality = 1;
     private const int WindowBits = 18;
 
@@ -30,7 +34,7 @@ internal static class Payload
                 {
                     var packed = GC.AllocateUninitializedArray<byte>(written + BrotliHeader);
                     packed[0] = Brotli;
-                    System.Buffers.Binary.BinaryPrimitives.WriteInt32LittleEndian(packed.AsSpan(1), content.Length);
+                    BinaryPrimitives.WriteInt32LittleEndian(packed.AsSpan(1), content.Length);
                     buffer.AsSpan(0, written).CopyTo(packed.AsSpan(BrotliHeader));
                     return packed;
                 }
@@ -60,9 +64,37 @@ internal static class Payload
             throw new InvalidDataException("A stored payload does not begin with a known encoding.");
         }
 
-        var content = GC.AllocateUninitializedArray<byte>(System.Buffers.Binary.BinaryPrimitives.ReadInt32LittleEndian(packed.Span[1..]));
-        return BrotliDecoder.TryDecompress(packed.Span[BrotliHeader..], content, out var written) && written == content.Length
-            ? content
-            : throw new InvalidDataException("A stored payload is damaged.");
+        var length = BinaryPrimitives.ReadInt32LittleEndian(packed.Span[1..]);
+        if (length < 0)
+        {
+            throw new InvalidDataException("A stored payload has a length that cannot be.");
+        }
+
+        return Decompress(packed.Span[BrotliHeader..], length);
+    }
+
+    /// <summary>Claims memory beyond <see cref="ClaimedAtOnce"/> only as content comes forth: the length may be damaged.</summary>
+    private static byte[] Decompress(ReadOnlySpan<byte> compressed, int length)
+    {
+        using var decoder = new BrotliDecoder();
+        var content = GC.AllocateUninitializedArray<byte>(Math.Min(length, ClaimedAtOnce));
+        var filled = 0;
+        while (true)
+        {
+            var status = decoder.Decompress(compressed, content.AsSpan(filled), out var consumed, out var written);
+            compressed = compressed[consumed..];
+            filled += written;
+            if (status is OperationStatus.Done && filled == length)
+            {
+                return content;
+            }
+
+            if (status is not OperationStatus.DestinationTooSmall || content.Length == length)
+            {
+                throw new InvalidDataException("A stored payload is damaged.");
+            }
+
+            Array.Resize(ref content, (int)Math.Min(length, 2L * content.Length));
+        }
     }
 }

@@ -49,10 +49,10 @@ internal struct PayloadReader(ReadOnlyMemory<byte> content)
 
     public readonly bool AtEnd => _position >= content.Length;
 
-    public long Number()
+    public long Number(long most = long.MaxValue)
     {
         long value = 0;
-        for (var shift = 0; shift < 64; shift += 7)
+        for (var shift = 0; shift < 63; shift += 7)
         {
             if (AtEnd)
             {
@@ -63,14 +63,14 @@ internal struct PayloadReader(ReadOnlyMemory<byte> content)
             value |= (long)(next & 0x7F) << shift;
             if (next < 0x80)
             {
-                return value;
+                return value <= most ? value : throw new InvalidDataException("A stored payload holds a number that is too large.");
             }
         }
 
         throw new InvalidDataException("A stored payload holds a number that is too long.");
     }
 
-    public int Int() => checked((int)Number());
+    public int Int() => (int)Number(int.MaxValue);
 
     public ReadOnlyMemory<byte> Bytes()
     {

@@ -93,11 +93,13 @@ public sealed class BatchUpload
         lane.ChunkStart = lane.Count;
     }
 
+    /// <summary>A write that failed stays in front, so that an upload with a gap can never be committed.</summary>
     private async Task SettleAsync(int maxUnderWay)
     {
         while (_writes.Count > maxUnderWay)
         {
-            await _writes.Dequeue();
+            await _writes.Peek();
+            _ = _writes.Dequeue();
         }
     }
 

@@ -27,7 +27,7 @@ internal static class RequestChunk
         while (!reader.AtEnd)
         {
             var index = reader.Int();
-            var rule = checked((byte)reader.Number());
+            var rule = (byte)reader.Number(byte.MaxValue);
             requests.Add(new StoredRequest(index, reader.Text(), rule, reader.Text(), reader.Bytes()));
         }
 

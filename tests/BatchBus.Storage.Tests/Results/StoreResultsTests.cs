@@ -1,0 +1,197 @@
+using BatchBus.Contracts;
+using BatchBus.Storage.Batches;
+using BatchBus.Storage.Results;
+using CsCheck;
+
+namespace BatchBus.Storage.Tests.Results;
+
+public sealed class StoreResultsTests(StoreServer server) : StoreFixture(server)
+{
+    [Test]
+    public async Task Results_are_counted_together_with_being_stored()
+    {
+        var record = await BatchAsync(["a", "b", "a", "a"]);
+        StoredResult[] results = [Result(0), Result(2, RequestOutcome.Errored), Result(3)];
+
+        Assert.That(await Results.StoreAsync(record.BatchId, 0, [(0, results[0]), (1, results[1]), (2, results[2])]), Is.EqualTo(StoreStatus.Stored));
+
+        var found = (await Batches.FindAsync(record.BatchId))!;
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(found.Tallies, Is.EqualTo(new[]
+            {
+                new LaneTally(2, 1, 305, 5, 21, TimeSpan.FromMilliseconds(750)),
+                new LaneTally(0, 0, 0, 0, 0, TimeSpan.Zero),
+            }));
+            Assert.That(found.Unfinished, Is.EqualTo(1));
+            Assert.That(await Results.FinishedAsync(record.BatchId, 0, 0, 3), Is.All.True);
+            Assert.That(await Results.FinishedAsync(record.BatchId, 1, 0, 1), Is.All.False);
+            Assert.That(
+                (await Results.ReadAsync(record.BatchId, 0, 0, 3)).Select(entry => (entry.Position, entry.Result.Index, entry.Result.Outcome, Line(entry.Result))),
+                Is.EqualTo(results.Select((result, position) => (position, result.Index, result.Outcome, Line(result)))));
+        }
+    }
+
+    [Test]
+    public async Task Token_sums_beyond_32_bits_are_kept()
+    {
+        var record = await BatchAsync(2);
+        var result = Result(0) with { InputTokens = int.MaxValue, CachedTokens = int.MaxValue, OutputTokens = int.MaxValue, ExecutionMilliseconds = 1L << 40 };
+
+        await Results.StoreAsync(record.BatchId, 0, [(0, result), (1, result)]);
+
+        Assert.That(
+            (await Batches.FindAsync(record.BatchId))!.Tallies[0],
+            Is.EqualTo(new LaneTally(2, 0, 2L * int.MaxValue, 2L * int.MaxValue, 2L * int.MaxValue, TimeSpan.FromMilliseconds(1L << 41))));
+    }
+
+    [TestCase(new[] { 3 })]
+    [TestCase(new[] { 2, 3, 4 })]
+    [TestCase(new[] { 0, 1, 3 })]
+    [TestCase(new[] { 3, 40, 70 })]
+    public async Task A_second_result_is_refused_and_with_it_everything_of_that_call(int[] positions)
+    {
+        var record = await BatchAsync(80);
+        await Results.StoreAsync(record.BatchId, 0, [(3, Result(3, RequestOutcome.Errored, "first"))]);
+        var before = await Database.HashGetAllAsync(new BatchKeys(record.BatchId).Record);
+
+        Assert.That(await StoreAsync(record.BatchId, positions), Is.EqualTo(StoreStatus.Taken));
+
+        var stored = await Results.ReadAsync(record.BatchId, 0, 0, 80);
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(await Database.HashGetAllAsync(new BatchKeys(record.BatchId).Record), Is.EquivalentTo(before));
+            Assert.That(stored.Select(entry => entry.Position), Is.EqualTo(new[] { 3 }));
+            Assert.That(Line(stored[0].Result), Does.Contain("first"));
+            Assert.That((await Results.FinishedAsync(record.BatchId, 0, 0, 80)).Count(finished => finished), Is.EqualTo(1));
+        }
+    }
+
+    [Test]
+    public async Task Nothing_is_stored_once_the_batch_is_closed()
+    {
+        var record = await BatchAsync(2);
+        await Batches.CloseAsync(record.BatchId, BatchEndReason.Expired);
+        var before = await Database.HashGetAllAsync(new BatchKeys(record.BatchId).Record);
+
+        Assert.That(await StoreAsync(record.BatchId, 0), Is.EqualTo(StoreStatus.Closed));
+
+        Assert.That(await Database.HashGetAllAsync(new BatchKeys(record.BatchId).Record), Is.EquivalentTo(before));
+        Assert.That(await Results.ReadAsync(record.BatchId, 0, 0, 2), Is.Empty);
+    }
+
+    [Test]
+    public async Task Nothing_is_stored_of_a_batch_that_is_not_committed()
+    {
+        var upload = await Batches.BeginUploadAsync();
+        await upload.AddAsync("m", yieldsToStage: false, Request(0));
+
+        Assert.That(await StoreAsync(upload.BatchId, 0), Is.EqualTo(StoreStatus.Gone));
+        Assert.That(await Database.KeyExistsAsync(new BatchKeys(upload.BatchId).Outcomes(0)), Is.False);
+    }
+
+    [Test]
+    public Task Whatever_positions_were_stored_any_range_reads_back_in_order()
+        => Gen.Select(Gen.Int[0, 150].HashSet[0, 100], Gen.Int.Array[200], Gen.Select(Gen.Int[0, 150], Gen.Int[1, 150]).Array[1, 10]).SampleAsync(
+            async (positions, draws, ranges) =>
+            {
+                var record = await BatchAsync(151);
+                await StoreInCallsAsync(record.BatchId, positions, draws);
+
+                foreach (var (from, asked) in ranges)
+                {
+                    var count = Math.Min(asked, 151 - from);
+                    var expected = Enumerable.Range(from, count).Where(positions.Contains).ToList();
+                    Assert.That((await Results.ReadAsync(record.BatchId, 0, from, count)).Select(entry => (entry.Position, entry.Result.Index)), Is.EqualTo(expected.Select(position => (position, position))));
+                    Assert.That(await Results.FinishedAsync(record.BatchId, 0, from, count), Is.EqualTo(Enumerable.Range(from, count).Select(positions.Contains)));
+                }
+            },
+            iter: 30);
+
+    [Test]
+    public Task Of_many_writers_of_overlapping_sets_each_request_gets_exactly_one_result_and_counts_equal_results()
+        => Gen.Int.SampleAsync(
+            async seed =>
+            {
+                const int count = 180;
+                const int writers = 6;
+                var models = Enumerable.Range(0, count).Select(index => index % 3 == 0 ? "a" : index % 3 == 1 ? "b" : "c").ToList();
+                var record = await BatchAsync(models);
+                var connections = await Task.WhenAll(Enumerable.Range(0, 3).Select(_ => StoreServers.ConnectAsync(Server)));
+
+                var accepted = await Task.WhenAll(Enumerable.Range(0, writers).Select(writer => Task.Run(() => WriteAsync(
+                    new ResultStore(connections[writer % connections.Length], Requests), record, writer, new Random(seed + writer)))));
+
+                var wins = accepted.SelectMany(keys => keys).ToList();
+                Assert.That(wins.Select(win => (win.Lane, win.Position)).Distinct().Count(), Is.EqualTo(count), "every request has a result");
+                Assert.That(wins, Has.Count.EqualTo(count), "no request was taken from two writers");
+                var found = (await Batches.FindAsync(record.BatchId))!;
+                foreach (var lane in found.Lanes)
+                {
+                    var stored = await Results.ReadAsync(record.BatchId, lane.Number, 0, lane.Count);
+                    using (Assert.EnterMultipleScope())
+                    {
+                        Assert.That(stored.Select(entry => entry.Position), Is.EqualTo(Enumerable.Range(0, lane.Count)));
+                        Assert.That(
+                            stored.Select(entry => (entry.Position, Line(entry.Result).Contains($"writer {wins.Single(win => win.Lane == lane.Number && win.Position == entry.Position).Writer}\"", StringComparison.Ordinal))),
+                            Is.EqualTo(stored.Select(entry => (entry.Position, true))),
+                            "the result that was acknowledged is the one that stands");
+                        Assert.That(found.Tallies[lane.Number], Is.EqualTo(new LaneTally(
+                            stored.Count(entry => entry.Result.Outcome is RequestOutcome.Succeeded),
+                            stored.Count(entry => entry.Result.Outcome is RequestOutcome.Errored),
+                            stored.Sum(entry => (long)entry.Result.InputTokens),
+                            stored.Sum(entry => (long)entry.Result.CachedTokens),
+                            stored.Sum(entry => (long)entry.Result.OutputTokens),
+                            TimeSpan.FromMilliseconds(stored.Sum(entry => entry.Result.ExecutionMilliseconds)))));
+                    }
+                }
+
+                foreach (var connection in connections)
+                {
+                    await connection.DisposeAsync();
+                }
+            },
+            iter: 8,
+            threads: 1);
+
+    private static string Line(in StoredResult result) => System.Text.Encoding.UTF8.GetString(result.Line.Span);
+
+    /// <summary>Stores random sets until every request has a result; returns what was accepted.</summary>
+    private static async Task<List<(int Lane, int Position, int Writer)>> WriteAsync(ResultStore results, BatchRecord record, int writer, Random random)
+    {
+        var accepted = new List<(int, int, int)>();
+        while (true)
+        {
+            var open = new List<(int Lane, int Position)>();
+            foreach (var lane in record.Lanes)
+            {
+                var finished = await results.FinishedAsync(record.BatchId, lane.Number, 0, lane.Count);
+                open.AddRange(Enumerable.Range(0, lane.Count).Where(position => !finished[position]).Select(position => (lane.Number, position)));
+            }
+
+            if (open.Count == 0)
+            {
+                return accepted;
+            }
+
+            var chosen = open[random.Next(open.Count)].Lane;
+            var positions = open.Where(entry => entry.Lane == chosen).Select(entry => entry.Position).OrderBy(_ => random.Next()).Take(random.Next(1, 12)).Order().ToList();
+            var status = await results.StoreAsync(record.BatchId, chosen, [.. positions.Select(position => (
+                position, Result((position * 3) + chosen, random.Next(4) == 0 ? RequestOutcome.Errored : RequestOutcome.Succeeded, $"writer {writer}")))]);
+            if (status is StoreStatus.Stored)
+            {
+                accepted.AddRange(positions.Select(position => (chosen, position, writer)));
+            }
+        }
+    }
+
+    /// <summary>Stores results in calls of random sizes, in random order, some of them with gaps.</summary>
+    private async Task StoreInCallsAsync(Guid batchId, IEnumerable<int> positions, int[] draws)
+    {
+        var calls = positions.GroupBy(position => (uint)draws[position / 4] % 8).OrderBy(call => draws[call.Key]);
+        foreach (var call in calls)
+        {
+            Assert.That(await StoreAsync(batchId, [.. call.Order()]), Is.EqualTo(StoreStatus.Stored));
+        }
+    }
+}
