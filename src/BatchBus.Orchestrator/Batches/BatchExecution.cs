@@ -1,5 +1,6 @@
 using BatchBus.Contracts;
 using BatchBus.Orchestrator.Dispatch;
+using BatchBus.Orchestrator.Sweep;
 using BatchBus.Storage.Batches;
 using BatchBus.Storage.Fleet;
 using BatchBus.Storage.Results;
@@ -16,6 +17,7 @@ internal sealed partial class BatchExecution(
     FleetStore fleet,
     DispatchWindow window,
     IOptions<DispatchOptions> options,
+    IOptions<RetentionOptions> retention,
     TimeProvider time,
     ILogger<BatchExecution> logger)
 {
@@ -48,7 +50,7 @@ internal sealed partial class BatchExecution(
     public async Task<IReadOnlyList<OutstandingPage>> ReleaseAsync(BatchState saga, PageOrigin? origin, CancellationToken cancellationToken)
     {
         var released = new List<OutstandingPage>();
-        if (saga.CurrentState == nameof(BatchStateMachine.Ended))
+        if (saga.CurrentState is nameof(BatchStateMachine.Canceling) or nameof(BatchStateMachine.Ended))
         {
             return released;
         }
@@ -88,7 +90,7 @@ internal sealed partial class BatchExecution(
         where T : class
     {
         var saga = context.Saga;
-        if (saga.CurrentState == nameof(BatchStateMachine.Ended) || !saga.IsDrained)
+        if (saga.CurrentState is nameof(BatchStateMachine.Canceling) or nameof(BatchStateMachine.Ended) || !saga.IsDrained)
         {
             return false;
         }
@@ -106,9 +108,18 @@ internal sealed partial class BatchExecution(
         }
     }
 
-    public async Task<bool> CloseWhenDueAsync(BehaviorContext<BatchState, ReconcileBatch> context)
+    public async Task<bool> IsCancelAskedAsync<T>(BehaviorContext<BatchState, T> context)
+        where T : class
+        => await batches.FindAsync(context.Saga.CorrelationId) is { CancelInitiatedAt: not null };
+
+    public async Task<bool> CloseWhenDueAsync<T>(BehaviorContext<BatchState, T> context)
+        where T : class
     {
-        var record = await RecordAsync(context.Saga);
+        if (context.Saga.CurrentState == nameof(BatchStateMachine.Ended) || await batches.FindAsync(context.Saga.CorrelationId) is not { } record)
+        {
+            return false;
+        }
+
         var now = time.GetUtcNow();
         if (record.ClosedAt is not null)
         {
@@ -150,7 +161,7 @@ internal sealed partial class BatchExecution(
             context.CancellationToken);
     }
 
-    public Task RecordAnnouncementAsync(BatchState saga) => batches.MarkAnnouncedAsync(saga.CorrelationId);
+    public Task RecordAnnouncementAsync(BatchState saga) => batches.MarkAnnouncedAsync(saga.CorrelationId, retention.Value.Results);
 
     private async Task<IReadOnlyList<OutstandingPage>> ReopenAsync(BatchState saga)
     {
