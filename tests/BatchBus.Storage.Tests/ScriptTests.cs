@@ -113,7 +113,7 @@ public sealed partial class ScriptTests
         }
 
         await schedule.ClaimAsync(100, TimeSpan.FromMinutes(1));
-        await batches.MarkAnnouncedAsync(batchId);
+        await batches.MarkAnnouncedAsync(batchId, TimeSpan.FromDays(29));
 
         async Task<BatchUpload> UploadAsync()
         {

@@ -178,16 +178,16 @@ public sealed class BatchStoreTests(StoreServer server) : StoreFixture(server)
     }
 
     [Test]
-    public async Task An_announced_batch_rests()
+    public async Task An_announced_batch_rests_until_it_is_archived()
     {
         var record = await BatchAsync(1);
         await StoreAsync(record.BatchId, 0);
         await Batches.CloseAsync(record.BatchId, BatchEndReason.Completed);
 
-        await Batches.MarkAnnouncedAsync(record.BatchId);
+        await Batches.MarkAnnouncedAsync(record.BatchId, TimeSpan.FromDays(29));
 
         Assert.That((await Batches.FindAsync(record.BatchId))!.Announced);
-        Assert.That(await Schedule.AllAsync(), Does.Not.Contain(record.BatchId));
+        Assert.That(await Schedule.AllAsync(), Does.Contain(record.BatchId));
     }
 
     private async Task<BatchUpload> UploadAsync(int count)
