@@ -65,7 +65,17 @@ internal static class ServeCommand
         try
         {
             await using var app = await BatchBusHost.BuildAsync(settings);
-            await app.StartAsync(cancellationToken);
+            try
+            {
+                await app.StartAsync(cancellationToken);
+            }
+            catch
+            {
+                // Services that had started are told that the end is meant, or they would report it as their failure.
+                app.Lifetime.StopApplication();
+                throw;
+            }
+
             await app.WaitForShutdownAsync(cancellationToken);
             return ExitCodes.Succeeded;
         }
