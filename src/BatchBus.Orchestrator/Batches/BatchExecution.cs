@@ -124,13 +124,14 @@ internal sealed partial class BatchExecution(
     public async Task AnnounceEndAsync<T>(BehaviorContext<BatchState, T> context)
         where T : class
     {
-        var record = await RecordAsync(context.Saga);
-        context.Saga.Outstanding.Clear();
-        foreach (var model in context.Saga.Lanes.Select(lane => lane.Model).Distinct())
+        await LeaveFleetAsync(context.Saga);
+        if (await batches.FindAsync(context.Saga.CorrelationId) is not { } record)
         {
-            await fleet.RemoveBatchAsync(model, record.BatchId);
+            // Deleted since it ended: there is nothing left to announce.
+            return;
         }
 
+        context.Saga.Outstanding.Clear();
         if (!record.Announced)
         {
             var counts = record.FinalCounts;
@@ -150,7 +151,23 @@ internal sealed partial class BatchExecution(
             context.CancellationToken);
     }
 
-    public Task RecordAnnouncementAsync(BatchState saga) => batches.MarkAnnouncedAsync(saga.CorrelationId);
+    /// <summary>A batch that was deleted meanwhile gets no mark, or the mark would be all that is left of it.</summary>
+    public async Task RecordAnnouncementAsync(BatchState saga)
+    {
+        if (await batches.FindAsync(saga.CorrelationId) is not null)
+        {
+            await batches.MarkAnnouncedAsync(saga.CorrelationId);
+        }
+    }
+
+    /// <summary>Gives the batch's share of its models' windows back.</summary>
+    public async Task LeaveFleetAsync(BatchState saga)
+    {
+        foreach (var model in saga.Lanes.Select(lane => lane.Model).Distinct())
+        {
+            await fleet.RemoveBatchAsync(model, saga.CorrelationId);
+        }
+    }
 
     private async Task<IReadOnlyList<OutstandingPage>> ReopenAsync(BatchState saga)
     {
