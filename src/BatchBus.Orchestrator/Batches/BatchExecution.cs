@@ -135,13 +135,14 @@ internal sealed partial class BatchExecution(
     public async Task AnnounceEndAsync<T>(BehaviorContext<BatchState, T> context)
         where T : class
     {
-        var record = await RecordAsync(context.Saga);
-        context.Saga.Outstanding.Clear();
-        foreach (var model in context.Saga.Lanes.Select(lane => lane.Model).Distinct())
+        await LeaveFleetAsync(context.Saga);
+        if (await batches.FindAsync(context.Saga.CorrelationId) is not { } record)
         {
-            await fleet.RemoveBatchAsync(model, record.BatchId);
+            // Deleted since it ended: there is nothing left to announce.
+            return;
         }
 
+        context.Saga.Outstanding.Clear();
         if (!record.Announced)
         {
             var counts = record.FinalCounts;
@@ -162,6 +163,15 @@ internal sealed partial class BatchExecution(
     }
 
     public Task RecordAnnouncementAsync(BatchState saga) => batches.MarkAnnouncedAsync(saga.CorrelationId, retention.Value.Results);
+
+    /// <summary>Gives the batch's share of its models' windows back.</summary>
+    public async Task LeaveFleetAsync(BatchState saga)
+    {
+        foreach (var model in saga.Lanes.Select(lane => lane.Model).Distinct())
+        {
+            await fleet.RemoveBatchAsync(model, saga.CorrelationId);
+        }
+    }
 
     private async Task<IReadOnlyList<OutstandingPage>> ReopenAsync(BatchState saga)
     {

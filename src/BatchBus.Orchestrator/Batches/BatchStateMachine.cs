@@ -80,7 +80,9 @@ internal sealed class BatchStateMachine : MassTransitStateMachine<BatchState>
                         .EndWhenDue(execution, Ended)
                         .ReleasePages(execution)
                         .EndWhenDrained(execution, Ended),
-                    deleted => deleted.Finalize()),
+                    deleted => deleted
+                        .LeaveFleet(execution)
+                        .Finalize()),
 
             // Only after the store has lost its last second: the end was announced, the saga is back before it and will come to it again.
             Ignore(BatchEnded));

@@ -72,6 +72,10 @@ internal static class BatchStateMachineBehaviorExtensions
         this EventActivityBinder<BatchState, BatchEnded> binder, BatchExecution execution)
         => binder.ThenAsync(context => execution.RecordAnnouncementAsync(context.Saga));
 
+    public static EventActivityBinder<BatchState, ReconcileBatch> LeaveFleet(
+        this EventActivityBinder<BatchState, ReconcileBatch> binder, BatchExecution execution)
+        => binder.ThenAsync(context => execution.LeaveFleetAsync(context.Saga));
+
     public static async Task SendPagesAsync(this ConsumeContext context, IEnumerable<OutstandingPage> pages)
     {
         foreach (var page in pages.ToList())
