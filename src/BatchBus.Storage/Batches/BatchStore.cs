@@ -16,7 +16,7 @@ public sealed class BatchStore(IConnectionMultiplexer redis, BatchSchedule sched
     public static readonly TimeSpan UploadLapse = TimeSpan.FromMinutes(2);
 
     /// <summary>How long a given-up upload is remembered, against a commit that is still under way somewhere.</summary>
-    private static readonly TimeSpan AbandonedMemory = TimeSpan.FromHours(1);
+    private static readonly TimeSpan AbandonedMemory = TimeSpan.FromDays(1);
 
     private static readonly Script Commit = Script.Load("commit_batch");
     private static readonly Script Abandon = Script.Load("abandon_batch");

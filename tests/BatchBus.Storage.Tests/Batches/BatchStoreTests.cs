@@ -80,7 +80,7 @@ public sealed class BatchStoreTests(StoreServer server) : StoreFixture(server)
         using (Assert.EnterMultipleScope())
         {
             Assert.That(left, Is.EqualTo(new[] { (string)keys.Record! }));
-            Assert.That(await Database.KeyTimeToLiveAsync(keys.Record), Is.InRange(TimeSpan.FromMinutes(1), TimeSpan.FromHours(1)));
+            Assert.That(await Database.KeyTimeToLiveAsync(keys.Record), Is.InRange(TimeSpan.FromMinutes(1), TimeSpan.FromDays(1)));
             Assert.That(await Schedule.AllAsync(), Does.Not.Contain(upload.BatchId));
             Assert.That(await Batches.FindAsync(upload.BatchId), Is.Null);
             Assert.That(await Batches.CommitAsync(upload, "acme", null, null, TimeSpan.FromHours(1)), Is.Null);
