@@ -70,7 +70,7 @@ internal sealed partial class BatchExecution(
                         Lane = lane.Lane,
                         Model = lane.Model,
                         From = lane.Cursor,
-                        Count = PageSize.Next(lane.Remaining, state.Workers, lane.MeanBytes, options.Value),
+                        Count = PageSize.Next(lane.Remaining, state.Workers, state.Slots, lane.MeanBytes, options.Value),
                         ReleasedBy = origin,
                         DispatchedAt = time.GetUtcNow(),
                     };

@@ -81,7 +81,6 @@ internal sealed partial class PageExecution(
 
     private async Task ExecuteAsync(int position, StoredRequest request, CancellationToken cancellationToken)
     {
-        var left = false;
         try
         {
             var counted = 0;
@@ -101,12 +100,6 @@ internal sealed partial class PageExecution(
                     {
                         failures--;
                         continue;
-                    }
-
-                    if (!left)
-                    {
-                        Leave(1);
-                        left = true;
                     }
 
                     outcome = await client.CompleteAsync(request.Parameters, cancellationToken);
@@ -144,10 +137,7 @@ internal sealed partial class PageExecution(
         }
         finally
         {
-            if (!left)
-            {
-                Leave(1);
-            }
+            Leave(1);
         }
     }
 
@@ -204,10 +194,10 @@ internal sealed partial class PageExecution(
 
     private void Finish(int position, StoredResult result) => _finished.Writer.TryWrite((position, result));
 
-    private void Leave(int waiting)
+    private void Leave(int over)
     {
-        Interlocked.Add(ref _admitted, -waiting);
-        worker.Leave(waiting);
+        Interlocked.Add(ref _admitted, -over);
+        worker.Leave(over);
     }
 
     private static StoredResult Succeeded(in StoredRequest request, InferenceOutcome.Succeeded outcome) => new(

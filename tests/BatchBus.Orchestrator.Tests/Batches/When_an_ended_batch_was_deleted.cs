@@ -16,7 +16,7 @@ public sealed class When_an_ended_batch_was_deleted
     public async Task DeleteAsync()
     {
         _bus = await OrchestratorBus.StartAsync();
-        await _bus.ReportWorkerAsync("w", slots: 4);
+        await _bus.ReportWorkerAsync("w", slots: 16);
         var record = await _bus.BatchAsync(1);
         _submitted = record.Submitted();
         await _bus.HandleAsync(_submitted);

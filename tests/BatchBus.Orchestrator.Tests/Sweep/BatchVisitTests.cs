@@ -17,7 +17,7 @@ public sealed class BatchVisitTests
     {
         _bus = await OrchestratorBus.StartAsync();
         await _bus.Database.KeyDeleteAsync("batchbus:schedule");
-        await _bus.ReportWorkerAsync("w", slots: 4);
+        await _bus.ReportWorkerAsync("w", slots: 16);
     }
 
     [TearDown]
