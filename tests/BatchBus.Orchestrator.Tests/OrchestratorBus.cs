@@ -167,6 +167,10 @@ internal sealed class OrchestratorBus : IAsyncDisposable
         };
     }
 
+    /// <summary>Lets a worker hold a page, so that results may still come.</summary>
+    public Task LeaseAsync(Guid batchId, ExecuteRequests page)
+        => Pages.LeaseAsync(new Page(batchId, page.Lane, page.From, page.Count), "worker", TimeSpan.FromMinutes(5));
+
     /// <summary>Executes a page and hands its report to the saga.</summary>
     public async Task CompleteAsync(ExecuteRequests page) => await HandleAsync(await ExecuteAsync(page));
 
@@ -259,7 +263,7 @@ internal sealed class OrchestratorBus : IAsyncDisposable
         public Task PrePublish<T>(PublishContext<T> context)
             where T : class
         {
-            if (context.Message is BatchSubmitted or RequestsCompleted or ReconcileBatch or BatchEnded)
+            if (context.Message is BatchSubmitted or RequestsCompleted or CancelBatch or ReconcileBatch or BatchEnded)
             {
                 Published.Enqueue(context.Message);
                 Awaited.TryAdd(context.MessageId!.Value, context.Message);

@@ -8,6 +8,7 @@ using BatchBus.Storage.Pages;
 using BatchBus.Storage.Requests;
 using BatchBus.Storage.Results;
 using BatchBus.Storage.Schedule;
+using BatchBus.Storage.Submissions;
 using StackExchange.Redis;
 
 namespace BatchBus.Storage.Tests;
@@ -103,15 +104,18 @@ public sealed partial class ScriptTests
         await pages.RenewAsync(batchId, [page], "worker", TimeSpan.FromMinutes(1));
         await pages.DeferAsync(page, "worker", TimeSpan.Zero, endpointFailed: true);
         await results.StoreAsync(batchId, 1, [(0, new StoredResult(1, "b", RequestOutcome.Succeeded, 1, 1, 1, 1, "{}\n"u8.ToArray()))]);
+        await results.CompactAsync(batchId, 1, 0, [new StoredResult(1, "b", RequestOutcome.Succeeded, 1, 1, 1, 1, "{}\n"u8.ToArray())]);
         await results.ReadAsync(batchId, 1, 0, 1);
         await results.FinishedAsync(batchId, 1, 0, 1);
         await pages.ReadAsync(batchId);
         await pages.ForgetAsync(page);
+        await batches.CancelAsync(batchId);
         await batches.CloseAsync(batchId, BatchEndReason.Canceled);
         await foreach (var _ in results.LinesAsync((await batches.FindAsync(batchId))!, CancellationToken.None))
         {
         }
 
+        await new SubmissionStore(connection).ClaimAsync("acme", "submission", batchId);
         await schedule.ClaimAsync(100, TimeSpan.FromMinutes(1));
         await batches.MarkAnnouncedAsync(batchId, TimeSpan.FromDays(29));
 

@@ -32,7 +32,11 @@ internal sealed partial class PageExecution(
     private readonly Channel<(int Position, StoredResult Result)> _finished =
         Channel.CreateUnbounded<(int, StoredResult)>(new UnboundedChannelOptions { SingleReader = true });
 
+    /// <summary>Results that came in so many pieces take noticeably more room than in one.</summary>
+    private const int WorthCompacting = 4;
+
     private readonly SortedList<int, StoredResult> _stored = [];
+    private int _pieces;
     private int _admitted = held.Page.Count;
 
     public Page Page => held.Page;
@@ -62,6 +66,12 @@ internal sealed partial class PageExecution(
 
         return stored == open.Count;
     }
+
+    /// <summary>Makes one block of results that a slow model delivered one by one.</summary>
+    public Task CompactAsync()
+        => SoleAuthor && _pieces >= WorthCompacting && Page.Count <= ResultStore.MaxBlock
+            ? results.CompactAsync(Page.BatchId, Page.Lane, Page.From, [.. _stored.Values])
+            : Task.CompletedTask;
 
     public RequestsCompleted Report() => new()
     {
@@ -163,6 +173,7 @@ internal sealed partial class PageExecution(
             else if (status is StoreStatus.Stored)
             {
                 count += finished.Count;
+                _pieces++;
                 finished.ForEach(entry => _stored[entry.Position] = entry.Result);
             }
             else

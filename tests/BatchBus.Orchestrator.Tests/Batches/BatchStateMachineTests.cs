@@ -16,19 +16,29 @@ public sealed class BatchStateMachineTests
     {
         ["Initial/BatchSubmitted"] = meeting => meeting.ActsAsync("Pending", pages: 2),
         ["Initial/RequestsCompleted"] = meeting => meeting.IsIgnoredAsync("a saga begins with its submission, which the sweeper repeats"),
+        ["Initial/CancelBatch"] = meeting => meeting.IsIgnoredAsync("the cancel is in the record, where the saga finds it once it begins"),
         ["Initial/ReconcileBatch"] = meeting => meeting.IsIgnoredAsync("a saga begins with its submission, which the sweeper repeats"),
         ["Initial/BatchEnded"] = meeting => meeting.IsIgnoredAsync("the saga was deleted with its batch"),
 
         ["Pending/BatchSubmitted"] = meeting => meeting.ReemitsPagesAsync(2),
         ["Pending/RequestsCompleted"] = meeting => meeting.ActsAsync("InProgress", pages: 1),
+        ["Pending/CancelBatch"] = meeting => meeting.ActsAsync("Canceling", pages: 0),
         ["Pending/ReconcileBatch"] = meeting => meeting.IsIgnoredAsync("nothing is due, and the window is full"),
         ["Pending/BatchEnded"] = meeting => meeting.IsIgnoredAsync("the saga is back before its end and comes to it again"),
 
         ["InProgress/BatchSubmitted"] = meeting => meeting.ReemitsPagesAsync(1),
         ["InProgress/RequestsCompleted"] = meeting => meeting.ActsAsync("InProgress", pages: 1),
+        ["InProgress/CancelBatch"] = meeting => meeting.ActsAsync("Canceling", pages: 0),
         ["InProgress/ReconcileBatch"] = meeting => meeting.IsIgnoredAsync("nothing is due, and the window is full"),
         ["InProgress/BatchEnded"] = meeting => meeting.IsIgnoredAsync("the saga is back before its end and comes to it again"),
 
+        ["Canceling/BatchSubmitted"] = meeting => meeting.IsIgnoredAsync("its pages are not executed any more"),
+        ["Canceling/RequestsCompleted"] = meeting => meeting.ActsAsync("Canceling", pages: 0),
+        ["Canceling/CancelBatch"] = meeting => meeting.IsIgnoredAsync("a worker may still deliver results"),
+        ["Canceling/ReconcileBatch"] = meeting => meeting.IsIgnoredAsync("a worker may still deliver results"),
+        ["Canceling/BatchEnded"] = meeting => meeting.IsIgnoredAsync("the saga is back before its end and comes to it again"),
+
+        ["Ended/CancelBatch"] = meeting => meeting.ComesTooLateAsync(),
         ["Ended/BatchSubmitted"] = meeting => meeting.ReemitsTheEndAsync(),
         ["Ended/RequestsCompleted"] = meeting => meeting.ReemitsTheEndAsync(),
         ["Ended/ReconcileBatch"] = meeting => meeting.ReemitsTheEndAsync(),
@@ -93,6 +103,17 @@ public sealed class BatchStateMachineTests
                 await bus.CompleteAsync(bus.Sent[0]);
             }
 
+            if (happening == "CancelBatch" && state is "Pending" or "InProgress" || state == "Canceling")
+            {
+                await bus.LeaseAsync(record.BatchId, bus.Sent[^1]);
+                await bus.Batches.CancelAsync(record.BatchId);
+            }
+
+            if (state == "Canceling")
+            {
+                await bus.HandleAsync(new CancelBatch { BatchId = record.BatchId });
+            }
+
             if (state == "Ended")
             {
                 await bus.CompleteAllAsync();
@@ -108,6 +129,7 @@ public sealed class BatchStateMachineTests
             {
                 "BatchSubmitted" => record.Submitted(),
                 "RequestsCompleted" => await ReportAsync(bus, record.BatchId, state),
+                "CancelBatch" => new CancelBatch { BatchId = record.BatchId },
                 "ReconcileBatch" => new ReconcileBatch { BatchId = record.BatchId },
                 "BatchEnded" => Ending(record.BatchId),
                 _ => throw new ArgumentOutOfRangeException(nameof(happening), happening, "No message is made for this event."),
@@ -148,13 +170,20 @@ public sealed class BatchStateMachineTests
             }
         }
 
+        public async Task ComesTooLateAsync()
+        {
+            await MeetAsync();
+            Assert.That((await _bus.SagaAsync(_batchId))!.CurrentState, Is.EqualTo("Ended"));
+            Assert.That(_bus.Ended, Has.Count.EqualTo(_endedBefore), "how it ended stays, and is not announced again");
+        }
+
         public async Task RecordsTheAnnouncementAsync()
         {
             await MeetAsync();
             using (Assert.EnterMultipleScope())
             {
                 Assert.That((await _bus.RecordAsync(_batchId)).Announced);
-                Assert.That(await _bus.Schedule.AllAsync(), Has.No.Member(_batchId));
+                Assert.That(await _bus.Schedule.AllAsync(), Has.Member(_batchId), "it is still to be archived");
                 Assert.That(_bus.Ended, Has.Count.EqualTo(_endedBefore + 1), "the announcement that came back is not announced again");
             }
         }
@@ -182,6 +211,7 @@ public sealed class BatchStateMachineTests
             {
                 BatchSubmitted submitted => _bus.HandleAsync(submitted),
                 RequestsCompleted completed => _bus.HandleAsync(completed),
+                CancelBatch cancel => _bus.HandleAsync(cancel),
                 ReconcileBatch reconcile => _bus.HandleAsync(reconcile),
                 BatchEnded ended => _bus.HandleAsync(ended),
                 _ => throw new InvalidOperationException("No such message."),
