@@ -22,6 +22,10 @@ public sealed class ApiOptions
     /// <value>32 MiB.</value>
     public int MaxRequestBytes { get; set; } = 32 << 20;
 
+    /// <summary>Longest that the body of a create may take to arrive.</summary>
+    /// <value>15 minutes; the official clients give up after 10.</value>
+    public TimeSpan MaxUploadTime { get; set; } = TimeSpan.FromMinutes(15);
+
     /// <summary>From the creation of a batch to its expiry, unless it says <c>expires_in_seconds</c>.</summary>
     /// <value>24 hours.</value>
     public TimeSpan Window { get; set; } = TimeSpan.FromHours(24);

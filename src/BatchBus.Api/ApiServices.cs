@@ -26,6 +26,7 @@ public static class ApiServices
             .Validate(options => options.MaxBatchBytes > 0, $"{ApiOptions.Section}:MaxBatchBytes must be more than 0.")
             .Validate(options => options.MaxBatchRequests > 0, $"{ApiOptions.Section}:MaxBatchRequests must be more than 0.")
             .Validate(options => options.MaxRequestBytes is >= 1 << 20 and <= 256 << 20, $"{ApiOptions.Section}:MaxRequestBytes must be from 1 MiB to 256 MiB.")
+            .Validate(options => options.MaxUploadTime > TimeSpan.Zero, $"{ApiOptions.Section}:MaxUploadTime must be more than 0.")
             .Validate(options => options.Window > TimeSpan.Zero, $"{ApiOptions.Section}:Window must be more than 0.")
             .Validate(
                 options => options.PublicBaseUrl is null or { IsAbsoluteUri: true, Scheme: "http" or "https" },
@@ -34,6 +35,7 @@ public static class ApiServices
         services.AddSingleton(new ApiKeyRing(configuration.GetSection(ApiKeyOptions.Section).Get<ApiKeyOptions[]>() ?? []));
         services.AddSingleton<BatchIntake>();
         services.AddSingleton<BatchResponse>();
+        services.AddSingleton<CreateTies>();
         services.AddSingleton<FollowEndpoint>();
         services.AddSingleton<ResultsEndpoint>();
         services.AddSingleton<SubmitBatchEndpoint>();
