@@ -10,6 +10,10 @@ public sealed class ApiOptions
     /// <value>None: the scheme and host of the request, with <c>X-Forwarded-*</c> taken into account where the host is configured to.</value>
     public Uri? PublicBaseUrl { get; set; }
 
+    /// <summary>Whether a request without the header <c>anthropic-version</c> is refused, as the managed API does.</summary>
+    /// <value>False.</value>
+    public bool RequireAnthropicVersion { get; set; }
+
     /// <summary>Largest body of a create, bytes.</summary>
     /// <value>256 MiB.</value>
     public long MaxBatchBytes { get; set; } = 256L << 20;

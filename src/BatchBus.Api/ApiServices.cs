@@ -35,6 +35,7 @@ public static class ApiServices
         services.AddSingleton(new ApiKeyRing(configuration.GetSection(ApiKeyOptions.Section).Get<ApiKeyOptions[]>() ?? []));
         services.AddSingleton<BatchIntake>();
         services.AddSingleton<BatchResponse>();
+        services.AddSingleton<CallerCheck>();
         services.AddSingleton<CreateTies>();
         services.AddSingleton<FollowEndpoint>();
         services.AddSingleton<ResultsEndpoint>();
@@ -58,11 +59,9 @@ public static class ApiServices
         batches.MapGet("/{id}/events", (HttpContext context, FollowEndpoint endpoint, string id) => endpoint.HandleAsync(context, id));
     }
 
-    private static ValueTask<object?> AuthenticateAsync(EndpointFilterInvocationContext invocation, EndpointFilterDelegate next)
+    private static async ValueTask<object?> AuthenticateAsync(EndpointFilterInvocationContext invocation, EndpointFilterDelegate next)
     {
-        var request = invocation.HttpContext.Request;
-        var workspace = invocation.HttpContext.RequestServices.GetRequiredService<ApiKeyRing>().Authenticate(request);
-        invocation.HttpContext.SetWorkspace(workspace);
-        return next(invocation);
+        await invocation.HttpContext.RequestServices.GetRequiredService<CallerCheck>().LetInAsync(invocation.HttpContext);
+        return await next(invocation);
     }
 }

@@ -37,5 +37,9 @@ internal sealed class ApiException(int status, string type, string message) : Ex
         Code = decoded ? "request_body_too_large_after_decoding" : null,
     };
 
+    /// <summary>The clients wait no longer than they are told to, and not at all where that is a minute or more.</summary>
+    public static ApiException RateLimited(string message, TimeSpan retryAfter)
+        => new(429, "rate_limit_error", message) { RetryAfter = TimeSpan.FromSeconds(Math.Clamp(Math.Ceiling(retryAfter.TotalSeconds), 1, 59)) };
+
     public static ApiException Overloaded(string message) => new(529, "overloaded_error", message) { RetryAfter = TimeSpan.FromSeconds(5) };
 }

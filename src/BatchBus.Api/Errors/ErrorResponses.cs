@@ -73,6 +73,7 @@ internal sealed partial class ErrorResponses(RequestDelegate next, ILogger<Error
 
         var response = context.Response;
         response.StatusCode = error.Status;
+        response.ContentLength = null;
         response.ContentType = "application/json";
         if (error.RetryAfter is { } retryAfter)
         {

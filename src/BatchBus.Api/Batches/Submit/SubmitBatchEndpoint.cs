@@ -5,6 +5,7 @@ using BatchBus.Api.Batches.Read;
 using BatchBus.Api.Errors;
 using BatchBus.Api.Keys;
 using BatchBus.Storage.Batches;
+using BatchBus.Storage.Limits;
 using BatchBus.Storage.Submissions;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
@@ -21,6 +22,7 @@ internal sealed partial class SubmitBatchEndpoint(
     BatchStore batches,
     SubmissionStore submissions,
     CreateTies ties,
+    LimitStore limits,
     BatchIntake intake,
     BatchResponse response,
     IOptions<ApiOptions> options,
@@ -29,6 +31,8 @@ internal sealed partial class SubmitBatchEndpoint(
 {
     /// <summary>What may pass between a client's giving up and its repetition, beyond its own time-out.</summary>
     private static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(60);
+
+    private static readonly TimeSpan QueueRetry = TimeSpan.FromSeconds(30);
 
     public async Task HandleAsync(HttpContext context)
     {
@@ -39,8 +43,8 @@ internal sealed partial class SubmitBatchEndpoint(
         try
         {
             var record = headers.IdempotencyKey is { } key
-                ? await CreateNamedAsync(context.Workspace(), $"key:{HashOf(key)}", body, stopping.Token)
-                : await CreateAsync(context.Workspace(), headers, body, stopping.Token);
+                ? await CreateNamedAsync(context.Caller(), $"key:{HashOf(key)}", body, stopping.Token)
+                : await CreateAsync(context.Caller(), headers, body, stopping.Token);
             await response.WriteAsync(context, record);
         }
         catch (UnknownFateException)
@@ -55,8 +59,9 @@ internal sealed partial class SubmitBatchEndpoint(
     }
 
     /// <summary>A create that its caller has named: the name is taken before the body is read.</summary>
-    private async Task<BatchRecord> CreateNamedAsync(string workspace, string name, BatchBodyReader body, CancellationToken cancellationToken)
+    private async Task<BatchRecord> CreateNamedAsync(Caller caller, string name, BatchBodyReader body, CancellationToken cancellationToken)
     {
+        var workspace = caller.Workspace;
         var upload = await batches.BeginUploadAsync();
         EarlierCreate? earlier;
         try
@@ -87,7 +92,7 @@ internal sealed partial class SubmitBatchEndpoint(
         }
         catch (Exception error) when (error is not UnknownFateException)
         {
-            await ReleaseAsync(workspace, name, upload.BatchId);
+            await ReleaseAsync(caller, name, upload.BatchId);
             throw;
         }
         finally
@@ -97,18 +102,24 @@ internal sealed partial class SubmitBatchEndpoint(
         }
 
         async Task<BatchRecord?> NoteBodyAsync()
-            => await submissions.HoldAsync(workspace, name, upload.BatchId, CreateTies.Lease, body.Hash())
-                ? null
-                : throw ApiException.Overloaded("The upload took too long to be heard of, and another with its Idempotency-Key went ahead. Try again.");
+        {
+            if (!await submissions.HoldAsync(workspace, name, upload.BatchId, CreateTies.Lease, body.Hash()))
+            {
+                throw ApiException.Overloaded("The upload took too long to be heard of, and another with its Idempotency-Key went ahead. Try again.");
+            }
+
+            await QueueAsync(caller, upload.BatchId, body.Envelope.RequestCount);
+            return null;
+        }
     }
 
     /// <summary>
     /// A create without a name: two of the same body are two batches, unless the client says that it repeats itself and the first is not
     /// older than it would have waited for.
     /// </summary>
-    private async Task<BatchRecord> CreateAsync(string workspace, CreateHeaders headers, BatchBodyReader body, CancellationToken cancellationToken)
+    private async Task<BatchRecord> CreateAsync(Caller caller, CreateHeaders headers, BatchBodyReader body, CancellationToken cancellationToken)
     {
-        var began = time.GetTimestamp();
+        var (workspace, began) = (caller.Workspace, time.GetTimestamp());
         var window = headers.Timeout + RetryDelay;
         var memory = window * 2;
         var upload = await batches.BeginUploadAsync();
@@ -122,7 +133,7 @@ internal sealed partial class SubmitBatchEndpoint(
         {
             if (name is not null)
             {
-                await ReleaseAsync(workspace, name, upload.BatchId);
+                await ReleaseAsync(caller, name, upload.BatchId);
             }
 
             throw;
@@ -144,16 +155,51 @@ internal sealed partial class SubmitBatchEndpoint(
                 await submissions.RecordAsync(workspace, name, upload.BatchId, CreateTies.Lease, memory);
             }
 
+            await QueueAsync(caller, upload.BatchId, body.Envelope.RequestCount);
             return null;
         }
     }
 
+    /// <summary>Counts the requests of a batch among those that wait, where a key of the workspace has a limit for that.</summary>
+    /// <exception cref="ApiException">They are more than may wait.</exception>
+    private async Task QueueAsync(Caller caller, Guid batchId, int requests)
+    {
+        if (caller.SmallestWaiting is not { } smallest)
+        {
+            return;
+        }
+
+        if (requests > caller.MaxWaitingRequests)
+        {
+            // Waiting would not help, and a 429 would be tried again.
+            throw ApiException.InvalidRequest($"requests: List should have at most {caller.MaxWaitingRequests} items with this API key. Split the batch.");
+        }
+
+        var waiting = await limits.AddWaitingAsync(caller.Workspace, batchId, requests, caller.MaxWaitingRequests ?? smallest);
+        if (waiting is null)
+        {
+            return;
+        }
+
+        if (caller.MaxWaitingRequests is { } most)
+        {
+            throw ApiException.RateLimited(
+                $"{waiting} requests of this workspace are waiting in batches already, and {most} may with this API key. Submit this batch when others have ended.", QueueRetry);
+        }
+
+        await limits.AddWaitingAsync(caller.Workspace, batchId, requests, long.MaxValue);
+    }
+
     /// <summary>Where this fails, the tie gives way by itself once its lease has lapsed.</summary>
-    private async Task ReleaseAsync(string workspace, string name, Guid batchId)
+    private async Task ReleaseAsync(Caller caller, string name, Guid batchId)
     {
         try
         {
-            await submissions.ReleaseAsync(workspace, name, batchId);
+            await submissions.ReleaseAsync(caller.Workspace, name, batchId);
+            if (caller.SmallestWaiting is not null)
+            {
+                await limits.RemoveWaitingAsync(caller.Workspace, batchId);
+            }
         }
         catch (Exception error) when (error is RedisException or RedisTimeoutException)
         {
