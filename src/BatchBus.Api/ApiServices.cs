@@ -2,8 +2,10 @@ using BatchBus.Api.Batches.Follow;
 using BatchBus.Api.Batches.Read;
 using BatchBus.Api.Batches.Results;
 using BatchBus.Api.Batches.Submit;
+using BatchBus.Api.Documentation;
 using BatchBus.Api.Errors;
 using BatchBus.Api.Keys;
+using BatchBus.Api.Models;
 using BatchBus.Storage;
 using MassTransit;
 using Microsoft.AspNetCore.Builder;
@@ -38,6 +40,7 @@ public static class ApiServices
         services.AddSingleton<CallerCheck>();
         services.AddSingleton<CreateTies>();
         services.AddSingleton<FollowEndpoint>();
+        services.AddSingleton<ModelsEndpoint>();
         services.AddSingleton<ResultsEndpoint>();
         services.AddSingleton<SubmitBatchEndpoint>();
         return services;
@@ -49,7 +52,7 @@ public static class ApiServices
     /// <summary>Gives every answer its <c>request-id</c> and every failure its documented shape. Comes first in the pipeline.</summary>
     public static IApplicationBuilder UseApiErrors(this IApplicationBuilder app) => app.UseMiddleware<ErrorResponses>();
 
-    /// <summary>Maps the endpoints below <c>/v1/messages/batches</c>.</summary>
+    /// <summary>Maps the endpoints below <c>/v1</c>, and the pages that describe them.</summary>
     public static void MapBatchBusApi(this IEndpointRouteBuilder routes)
     {
         var batches = routes.MapGroup("/v1/messages/batches").AddEndpointFilter(AuthenticateAsync);
@@ -57,6 +60,14 @@ public static class ApiServices
         batches.MapGet("/{id}", async (HttpContext context, BatchResponse response, string id) => await response.WriteAsync(context, await response.FindAsync(context, id)));
         batches.MapGet("/{id}/results", (HttpContext context, ResultsEndpoint endpoint, string id) => endpoint.HandleAsync(context, id));
         batches.MapGet("/{id}/events", (HttpContext context, FollowEndpoint endpoint, string id) => endpoint.HandleAsync(context, id));
+
+        // What tells the length of a download before it begins; the others have none that would be of use.
+        batches.MapMethods("/{id}/results", [HttpMethods.Head], (HttpContext context, ResultsEndpoint endpoint, string id) => endpoint.HandleAsync(context, id));
+
+        var models = routes.MapGroup("/v1/models").AddEndpointFilter(AuthenticateAsync);
+        models.MapGet("", (HttpContext context, ModelsEndpoint endpoint) => endpoint.ListAsync(context));
+        models.MapGet("/{id}", (HttpContext context, ModelsEndpoint endpoint, string id) => endpoint.RetrieveAsync(context, id));
+        routes.MapDocumentation();
     }
 
     private static async ValueTask<object?> AuthenticateAsync(EndpointFilterInvocationContext invocation, EndpointFilterDelegate next)
