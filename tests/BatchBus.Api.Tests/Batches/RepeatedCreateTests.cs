@@ -101,6 +101,16 @@ public sealed class RepeatedCreateTests
     }
 
     [Test]
+    public async Task An_upload_that_is_still_arriving_keeps_its_key()
+    {
+        var (body, key) = (Body(), Key());
+        using var slow = await RawCreate.BeginAsync(_server, body, key);
+        var held = await Eventually.ReadAsync(async () => (long)await _server.Redis.HashGetAsync(SubmissionKey(key), "held"), until => until > 0, "the key is held");
+
+        await Eventually.ThatAsync(async () => (long)await _server.Redis.HashGetAsync(SubmissionKey(key), "held") > held, "it is held longer");
+    }
+
+    [Test]
     public async Task A_twin_takes_over_from_an_upload_that_breaks_off()
     {
         var (body, key) = (Body(), Key());

@@ -153,6 +153,10 @@ internal sealed class BatchBodyReader(Stream body, bool isDecoded, ApiOptions op
             var where = _place is Place.Requests ? string.Create(CultureInfo.InvariantCulture, $" (in or after requests.{Envelope.RequestCount})") : "";
             throw ApiException.InvalidRequest($"The body is not valid JSON{where}: {error.Message}");
         }
+        catch (InvalidOperationException)
+        {
+            throw ApiException.InvalidRequest("The body is not valid JSON: bytes or an escape in a string stand for no character. Encode it as UTF-8.");
+        }
     }
 
     private bool TryRead(out ReadOnlyMemory<byte> entry)
@@ -238,6 +242,11 @@ internal sealed class BatchBodyReader(Stream body, bool isDecoded, ApiOptions op
         if (!reader.Read())
         {
             return false;
+        }
+
+        if ((isStage && Envelope.Stage is not null) || (isExpiry && Envelope.ExpiresInSeconds is not null))
+        {
+            throw ApiException.InvalidRequest($"{(isStage ? "stage" : "expires_in_seconds")}: given twice. Give it once.");
         }
 
         if (isStage && reader.TokenType is not JsonTokenType.Null)
