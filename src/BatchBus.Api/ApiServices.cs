@@ -5,8 +5,10 @@ using BatchBus.Api.Batches.List;
 using BatchBus.Api.Batches.Read;
 using BatchBus.Api.Batches.Results;
 using BatchBus.Api.Batches.Submit;
+using BatchBus.Api.Documentation;
 using BatchBus.Api.Errors;
 using BatchBus.Api.Keys;
+using BatchBus.Api.Models;
 using BatchBus.Storage;
 using MassTransit;
 using Microsoft.AspNetCore.Builder;
@@ -29,6 +31,7 @@ public static class ApiServices
             .Validate(options => options.MaxBatchBytes > 0, $"{ApiOptions.Section}:MaxBatchBytes must be more than 0.")
             .Validate(options => options.MaxBatchRequests > 0, $"{ApiOptions.Section}:MaxBatchRequests must be more than 0.")
             .Validate(options => options.MaxRequestBytes is >= 1 << 20 and <= 256 << 20, $"{ApiOptions.Section}:MaxRequestBytes must be from 1 MiB to 256 MiB.")
+            .Validate(options => options.MaxUploadTime > TimeSpan.Zero, $"{ApiOptions.Section}:MaxUploadTime must be more than 0.")
             .Validate(options => options.Window > TimeSpan.Zero, $"{ApiOptions.Section}:Window must be more than 0.")
             .Validate(
                 options => options.PublicBaseUrl is null or { IsAbsoluteUri: true, Scheme: "http" or "https" },
@@ -37,10 +40,13 @@ public static class ApiServices
         services.AddSingleton(new ApiKeyRing(configuration.GetSection(ApiKeyOptions.Section).Get<ApiKeyOptions[]>() ?? []));
         services.AddSingleton<BatchIntake>();
         services.AddSingleton<BatchResponse>();
+        services.AddSingleton<CallerCheck>();
         services.AddSingleton<CancelBatchEndpoint>();
+        services.AddSingleton<CreateTies>();
         services.AddSingleton<DeleteBatchEndpoint>();
         services.AddSingleton<FollowEndpoint>();
         services.AddSingleton<ListBatchesEndpoint>();
+        services.AddSingleton<ModelsEndpoint>();
         services.AddSingleton<ResultsEndpoint>();
         services.AddSingleton<SubmitBatchEndpoint>();
         return services;
@@ -52,7 +58,7 @@ public static class ApiServices
     /// <summary>Gives every answer its <c>request-id</c> and every failure its documented shape. Comes first in the pipeline.</summary>
     public static IApplicationBuilder UseApiErrors(this IApplicationBuilder app) => app.UseMiddleware<ErrorResponses>();
 
-    /// <summary>Maps the endpoints below <c>/v1/messages/batches</c>.</summary>
+    /// <summary>Maps the endpoints below <c>/v1</c>, and the pages that describe them.</summary>
     public static void MapBatchBusApi(this IEndpointRouteBuilder routes)
     {
         var batches = routes.MapGroup("/v1/messages/batches").AddEndpointFilter(AuthenticateAsync);
@@ -63,13 +69,19 @@ public static class ApiServices
         batches.MapGet("/{id}", async (HttpContext context, BatchResponse response, string id) => await response.WriteAsync(context, await response.FindAsync(context, id)));
         batches.MapGet("/{id}/results", (HttpContext context, ResultsEndpoint endpoint, string id) => endpoint.HandleAsync(context, id));
         batches.MapGet("/{id}/events", (HttpContext context, FollowEndpoint endpoint, string id) => endpoint.HandleAsync(context, id));
+
+        // What tells the length of a download before it begins; the others have none that would be of use.
+        batches.MapMethods("/{id}/results", [HttpMethods.Head], (HttpContext context, ResultsEndpoint endpoint, string id) => endpoint.HandleAsync(context, id));
+
+        var models = routes.MapGroup("/v1/models").AddEndpointFilter(AuthenticateAsync);
+        models.MapGet("", (HttpContext context, ModelsEndpoint endpoint) => endpoint.ListAsync(context));
+        models.MapGet("/{id}", (HttpContext context, ModelsEndpoint endpoint, string id) => endpoint.RetrieveAsync(context, id));
+        routes.MapDocumentation();
     }
 
-    private static ValueTask<object?> AuthenticateAsync(EndpointFilterInvocationContext invocation, EndpointFilterDelegate next)
+    private static async ValueTask<object?> AuthenticateAsync(EndpointFilterInvocationContext invocation, EndpointFilterDelegate next)
     {
-        var request = invocation.HttpContext.Request;
-        var workspace = invocation.HttpContext.RequestServices.GetRequiredService<ApiKeyRing>().Authenticate(request);
-        invocation.HttpContext.SetWorkspace(workspace);
-        return next(invocation);
+        await invocation.HttpContext.RequestServices.GetRequiredService<CallerCheck>().LetInAsync(invocation.HttpContext);
+        return await next(invocation);
     }
 }

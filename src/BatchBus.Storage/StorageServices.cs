@@ -1,5 +1,6 @@
 using BatchBus.Storage.Batches;
 using BatchBus.Storage.Fleet;
+using BatchBus.Storage.Limits;
 using BatchBus.Storage.Pages;
 using BatchBus.Storage.Requests;
 using BatchBus.Storage.Results;
@@ -20,6 +21,7 @@ public static class StorageServices
         services.TryAddSingleton<BatchSchedule>();
         services.TryAddSingleton<BatchStore>();
         services.TryAddSingleton<FleetStore>();
+        services.TryAddSingleton<LimitStore>();
         services.TryAddSingleton<PageStore>();
         services.TryAddSingleton<RequestStore>();
         services.TryAddSingleton<ResultStore>();

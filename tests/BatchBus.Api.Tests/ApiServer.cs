@@ -35,10 +35,15 @@ internal sealed class ApiServer : IAsyncDisposable
 
     private SimulatorServer Simulator => _app!.Services.GetRequiredService<SimulatorServer>();
 
+    /// <summary>One of the server's own parts.</summary>
+    public T Part<T>()
+        where T : notnull
+        => _app!.Services.GetRequiredService<T>();
+
     public static async Task<ApiServer> StartAsync(params (string Name, string Value)[] settings)
     {
         var server = new ApiServer();
-        var all = new Dictionary<string, string?>
+        server._app = await BatchBusHost.BuildAsync([], configuration => configuration.AddInMemoryCollection(new Dictionary<string, string?>
         {
             ["urls"] = "http://127.0.0.1:0",
             ["BatchBus:DataDirectory"] = server._directory,
@@ -50,13 +55,7 @@ internal sealed class ApiServer : IAsyncDisposable
             ["BatchBus:ApiKeys:0:Hash"] = ApiKey.Hash(server.Key),
             ["BatchBus:ApiKeys:1:Workspace"] = "other",
             ["BatchBus:ApiKeys:1:Hash"] = ApiKey.Hash(server.OtherKey),
-        };
-        foreach (var (name, value) in settings)
-        {
-            all[name] = value;
-        }
-
-        server._app = await BatchBusHost.BuildAsync([], configuration => configuration.AddInMemoryCollection(all));
+        }).AddInMemoryCollection(settings.Select(setting => KeyValuePair.Create(setting.Name, (string?)setting.Value))));
         server.SetLatency("20ms");
         await server._app.StartAsync();
         server.Http.BaseAddress = new Uri(server._app.Urls.First());
@@ -81,8 +80,30 @@ internal sealed class ApiServer : IAsyncDisposable
 
     public Task<HttpResponseMessage> PostAsync(string body) => PostAsync(Encoding.UTF8.GetBytes(body));
 
-    public Task<HttpResponseMessage> PostAsync(byte[] body)
-        => SendAsync(HttpMethod.Post, "/v1/messages/batches", new ByteArrayContent(body) { Headers = { ContentType = new("application/json") } });
+    public Task<HttpResponseMessage> PostAsync(byte[] body) => SendAsync(HttpMethod.Post, "/v1/messages/batches", Json(body));
+
+    /// <summary>A create with the first key and further headers.</summary>
+    public Task<HttpResponseMessage> PostAsync(string body, params (string Name, string Value)[] headers)
+        => SendAsync(HttpMethod.Post, "/v1/messages/batches", Json(Encoding.UTF8.GetBytes(body)), [("x-api-key", Key), .. headers]);
+
+    /// <summary>A create that succeeds; the batch as it was answered.</summary>
+    public async Task<JsonElement> CreateAsync(string body, params (string Name, string Value)[] headers)
+    {
+        var response = await PostAsync(body, headers);
+        var text = await response.Content.ReadAsStringAsync();
+        Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.OK), text);
+        return JsonDocument.Parse(text).RootElement;
+    }
+
+    public async Task<JsonElement> GetAsync(string path)
+    {
+        var response = await SendAsync(HttpMethod.Get, path);
+        return JsonDocument.Parse(await response.Content.ReadAsStringAsync()).RootElement;
+    }
+
+    /// <summary>The batch once it has ended.</summary>
+    public Task<JsonElement> EndAsync(string id) => TestServers.Eventually.ReadAsync(
+        () => GetAsync($"/v1/messages/batches/{id}"), batch => batch.GetProperty("processing_status").GetString() == "ended", $"{id} has ended");
 
     /// <summary>The documented error shape, and nothing stored.</summary>
     public async Task AssertErrorAsync(HttpResponseMessage response, HttpStatusCode status, string type, string message)
@@ -101,13 +122,18 @@ internal sealed class ApiServer : IAsyncDisposable
         }
     }
 
-    /// <summary>Every key of a batch that is neither committed nor a short-lived mark.</summary>
+    /// <summary>Every key of batches and submissions that is not a short-lived mark.</summary>
     public async Task<IReadOnlyList<string>> StoredAsync()
     {
         var keys = new List<string>();
-        await foreach (var found in Redis.Multiplexer.GetServers()[0].KeysAsync(pattern: "batchbus:{*"))
+        await foreach (var found in Redis.Multiplexer.GetServers()[0].KeysAsync(pattern: "batchbus:*"))
         {
             var key = (string)found!;
+            if (!key.StartsWith("batchbus:{", StringComparison.Ordinal) && !key.StartsWith("batchbus:submission:", StringComparison.Ordinal))
+            {
+                continue;
+            }
+
             if (!key.EndsWith(":record", StringComparison.Ordinal) || !await Redis.HashExistsAsync(key, "abandoned"))
             {
                 keys.Add(key);
@@ -116,6 +142,8 @@ internal sealed class ApiServer : IAsyncDisposable
 
         return [.. keys, .. (await Redis.SortedSetRangeByRankAsync("batchbus:schedule")).Select(id => $"schedule: {id}")];
     }
+
+    private static ByteArrayContent Json(byte[] body) => new(body) { Headers = { ContentType = new("application/json") } };
 
     public async ValueTask DisposeAsync()
     {

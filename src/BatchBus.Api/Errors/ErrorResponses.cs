@@ -31,9 +31,12 @@ internal sealed partial class ErrorResponses(RequestDelegate next, ILogger<Error
         }
         catch (BadHttpRequestException error)
         {
-            await WriteAsync(context, error.StatusCode == StatusCodes.Status413PayloadTooLarge
-                ? ApiException.TooLarge("The request body is larger than the server takes.")
-                : new ApiException(error.StatusCode, "invalid_request_error", $"The request cannot be read: {error.Message}"));
+            await WriteAsync(context, error.StatusCode switch
+            {
+                StatusCodes.Status408RequestTimeout => ApiException.TooSlow("The request body arrived too slowly, and was waited for no longer."),
+                StatusCodes.Status413PayloadTooLarge => ApiException.TooLarge("The request body is larger than the server takes."),
+                _ => new ApiException(error.StatusCode, "invalid_request_error", $"The request cannot be read: {error.Message}"),
+            });
         }
         catch (Exception error) when (error is RedisException or RedisTimeoutException)
         {
@@ -70,6 +73,7 @@ internal sealed partial class ErrorResponses(RequestDelegate next, ILogger<Error
 
         var response = context.Response;
         response.StatusCode = error.Status;
+        response.ContentLength = null;
         response.ContentType = "application/json";
         if (error.RetryAfter is { } retryAfter)
         {
@@ -82,6 +86,13 @@ internal sealed partial class ErrorResponses(RequestDelegate next, ILogger<Error
         json.WriteStartObject("error");
         json.WriteString("type", error.Type);
         json.WriteString("message", error.Message);
+        if (error.Code is not null)
+        {
+            json.WriteStartObject("details");
+            json.WriteString("error_code", error.Code);
+            json.WriteEndObject();
+        }
+
         json.WriteEndObject();
         json.WriteString("request_id", context.TraceIdentifier);
         json.WriteEndObject();

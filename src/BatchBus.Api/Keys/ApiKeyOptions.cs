@@ -11,4 +11,12 @@ public sealed class ApiKeyOptions
 
     /// <summary>The key's <see cref="ApiKey.Hash"/>, as <c>batchbus keys create</c> prints it.</summary>
     public string Hash { get; set; } = "";
+
+    /// <summary>Most calls of the key in one minute, of whatever kind.</summary>
+    /// <value>None.</value>
+    public int? RequestsPerMinute { get; set; }
+
+    /// <summary>Most requests in batches of the workspace that have not ended, including those of the batch that the key adds.</summary>
+    /// <value>None.</value>
+    public int? MaxWaitingRequests { get; set; }
 }

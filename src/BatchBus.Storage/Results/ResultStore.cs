@@ -103,7 +103,7 @@ public sealed class ResultStore(IConnectionMultiplexer redis, RequestStore reque
 
     /// <summary>
     /// The lines of a closed batch's results file, one per request in the order of submission; requests that were never executed have
-    /// their line made from how the batch ended. Holds a few blocks at a time, however large the batch is.
+    /// their line made from how the batch ended. Of an open batch, the lines that there are so far. Holds a few blocks at a time, however large the batch is.
     /// </summary>
     public async IAsyncEnumerable<ReadOnlyMemory<byte>> LinesAsync(BatchRecord record, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
@@ -158,7 +158,7 @@ public sealed class ResultStore(IConnectionMultiplexer redis, RequestStore reque
 
             var count = Math.Min(MaxBlock, lane.Count - from);
             var window = stored.Where(entry => entry.Position < from + count).ToList();
-            if (window.Count == count)
+            if (window.Count == count || (record.ClosedAt is null && lane.Model is not null))
             {
                 foreach (var (_, result) in window)
                 {

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Globalization;
+using System.Security.Cryptography;
 using System.Text.Json;
 using BatchBus.Api.Errors;
 
@@ -9,12 +10,16 @@ namespace BatchBus.Api.Batches.Submit;
 /// Reads the body of a create while it arrives: hands out one entry of <c>requests</c> after the other and keeps what else the
 /// envelope says. Holds one buffer, which grows only for an entry that does not fit.
 /// </summary>
-internal sealed class BatchBodyReader(Stream body, ApiOptions options) : IDisposable
+/// <param name="body">The body, already decoded.</param>
+/// <param name="isDecoded">Whether it was encoded on the wire.</param>
+/// <param name="options">The limits, which apply to the decoded body.</param>
+internal sealed class BatchBodyReader(Stream body, bool isDecoded, ApiOptions options) : IDisposable
 {
     public const int MaxDepth = 256;
 
     private const int FirstBuffer = 128 << 10;
 
+    private readonly IncrementalHash _hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
     private byte[] _buffer = ArrayPool<byte>.Shared.Rent(FirstBuffer);
     private JsonReaderState _state = new(new JsonReaderOptions { MaxDepth = MaxDepth });
     private int _start;
@@ -65,8 +70,22 @@ internal sealed class BatchBodyReader(Stream body, ApiOptions options) : IDispos
         }
     }
 
+    /// <summary>SHA-256 of what has been read, as lower-case hexadecimal digits; of the whole body once an entry is null.</summary>
+    public string Hash() => Convert.ToHexStringLower(_hash.GetCurrentHash());
+
+    /// <summary>Reads on to the end without looking at what comes, for the sake of the <see cref="Hash"/>.</summary>
+    public async ValueTask SkipAsync(CancellationToken cancellationToken)
+    {
+        do
+        {
+            (_start, _end) = (0, 0);
+        }
+        while (await FillAsync(cancellationToken));
+    }
+
     public void Dispose()
     {
+        _hash.Dispose();
         if (_buffer.Length > 0)
         {
             ArrayPool<byte>.Shared.Return(_buffer);
@@ -102,12 +121,25 @@ internal sealed class BatchBodyReader(Stream body, ApiOptions options) : IDispos
             _buffer = larger;
         }
 
-        var read = await body.ReadAsync(_buffer.AsMemory(_end), cancellationToken);
+        var read = await ReadAsync(_buffer.AsMemory(_end), cancellationToken);
+        _hash.AppendData(_buffer, _end, read);
         _end += read;
         _bytes += read;
         return _bytes > options.MaxBatchBytes
-            ? throw ApiException.TooLarge($"The body is larger than {options.MaxBatchBytes} bytes, the most for one batch. Split it into several.")
+            ? throw ApiException.BatchTooLarge(options.MaxBatchBytes, isDecoded)
             : read > 0;
+    }
+
+    private async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await body.ReadAsync(buffer, cancellationToken);
+        }
+        catch (Exception error) when (isDecoded && error is InvalidDataException or InvalidOperationException)
+        {
+            throw ApiException.InvalidRequest("The body is not what Content-Encoding says: it cannot be decoded.", "request_body_encoding_invalid");
+        }
     }
 
     private bool TryNext(out ReadOnlyMemory<byte> entry)
@@ -120,6 +152,10 @@ internal sealed class BatchBodyReader(Stream body, ApiOptions options) : IDispos
         {
             var where = _place is Place.Requests ? string.Create(CultureInfo.InvariantCulture, $" (in or after requests.{Envelope.RequestCount})") : "";
             throw ApiException.InvalidRequest($"The body is not valid JSON{where}: {error.Message}");
+        }
+        catch (InvalidOperationException)
+        {
+            throw ApiException.InvalidRequest("The body is not valid JSON: bytes or an escape in a string stand for no character. Encode it as UTF-8.");
         }
     }
 
@@ -206,6 +242,11 @@ internal sealed class BatchBodyReader(Stream body, ApiOptions options) : IDispos
         if (!reader.Read())
         {
             return false;
+        }
+
+        if ((isStage && Envelope.Stage is not null) || (isExpiry && Envelope.ExpiresInSeconds is not null))
+        {
+            throw ApiException.InvalidRequest($"{(isStage ? "stage" : "expires_in_seconds")}: given twice. Give it once.");
         }
 
         if (isStage && reader.TokenType is not JsonTokenType.Null)

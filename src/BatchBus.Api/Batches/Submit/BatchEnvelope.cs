@@ -14,6 +14,7 @@ internal sealed record BatchEnvelope(bool HasRequests, int RequestCount, string?
 internal sealed class BatchEnvelopeValidator : AbstractValidator<BatchEnvelope>
 {
     private const long LongestWindow = 7 * 24 * 60 * 60;
+    private const int LongestShown = 100;
 
     public BatchEnvelopeValidator(ModelCatalog catalog)
     {
@@ -26,9 +27,11 @@ internal sealed class BatchEnvelopeValidator : AbstractValidator<BatchEnvelope>
             .WithMessage("requests: List should have at least 1 item");
         RuleFor(envelope => envelope.Stage)
             .Must(stage => stage is null || catalog.HasStage(stage))
-            .WithMessage($"stage: unknown stage \"{{PropertyValue}}\". Known stages: {string.Join(", ", catalog.Stages)}");
+            .WithMessage(envelope => $"stage: unknown stage \"{Shown(envelope.Stage!)}\". Known stages: {string.Join(", ", catalog.Stages)}");
         RuleFor(envelope => envelope.ExpiresInSeconds)
             .InclusiveBetween(1, LongestWindow)
             .WithMessage($"expires_in_seconds: Input should be from 1 to {LongestWindow}");
     }
+
+    private static string Shown(string stage) => stage.Length <= LongestShown ? stage : stage[..LongestShown] + "…";
 }

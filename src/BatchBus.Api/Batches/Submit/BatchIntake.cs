@@ -31,16 +31,34 @@ internal sealed partial class BatchIntake(
     /// <param name="workspace">Who owns it.</param>
     /// <param name="entries">Its requests, each a JSON object that is valid until the next is asked for.</param>
     /// <param name="envelope">What it says besides; asked for once the entries have ended.</param>
-    /// <param name="cancellationToken">Ends the wait for entries.</param>
+    /// <param name="beforeCommit">
+    /// Asked once everything is read and found good. A batch that it names is one that the same create has made before: it is returned,
+    /// and the upload is given up.
+    /// </param>
+    /// <param name="cancellationToken">Ends the wait for entries; without effect from the commit on.</param>
     /// <exception cref="ApiException">It is refused, and nothing of it is left.</exception>
     /// <exception cref="UnknownFateException">It cannot be told whether it was committed.</exception>
     public async Task<BatchRecord> TakeInAsync(
-        BatchUpload upload, string workspace, IAsyncEnumerable<ReadOnlyMemory<byte>> entries, Func<BatchEnvelope> envelope, CancellationToken cancellationToken)
+        BatchUpload upload,
+        string workspace,
+        IAsyncEnumerable<ReadOnlyMemory<byte>> entries,
+        Func<BatchEnvelope> envelope,
+        Func<Task<BatchRecord?>>? beforeCommit,
+        CancellationToken cancellationToken)
     {
         BatchRecord record;
         try
         {
             await StoreAsync(upload, entries, cancellationToken);
+            Check(envelope());
+            if (beforeCommit is not null && await beforeCommit() is { } earlier)
+            {
+                await AbandonAsync(upload);
+                return earlier;
+            }
+
+            // Nobody waits for the answer any more, so a batch could only surprise.
+            cancellationToken.ThrowIfCancellationRequested();
             record = await CommitAsync(upload, workspace, envelope());
         }
         catch (Exception exception) when (exception is not UnknownFateException)
@@ -81,18 +99,21 @@ internal sealed partial class BatchIntake(
         }
     }
 
-    /// <summary>
-    /// Commits. When the store's answer is lost, the upload is given up by a step that excludes a commit that may still be under way:
-    /// either that holds and the caller hears of an error, or the batch turns out to stand.
-    /// </summary>
-    private async Task<BatchRecord> CommitAsync(BatchUpload upload, string workspace, BatchEnvelope envelope)
+    private void Check(BatchEnvelope envelope)
     {
         var check = _validator.Validate(envelope);
         if (!check.IsValid)
         {
             throw ApiException.InvalidRequest(check.Errors[0].ErrorMessage);
         }
+    }
 
+    /// <summary>
+    /// Commits. When the store's answer is lost, the upload is given up by a step that excludes a commit that may still be under way:
+    /// either that holds and the caller hears of an error, or the batch turns out to stand.
+    /// </summary>
+    private async Task<BatchRecord> CommitAsync(BatchUpload upload, string workspace, BatchEnvelope envelope)
+    {
         var window = envelope.ExpiresInSeconds is { } seconds ? TimeSpan.FromSeconds(seconds) : options.Value.Window;
         var stageModel = envelope.Stage is null ? null : catalog.ModelOfStage(envelope.Stage);
         try
@@ -128,7 +149,8 @@ internal sealed partial class BatchIntake(
         }
     }
 
-    private async Task AbandonAsync(BatchUpload upload)
+    /// <summary>Gives an upload up; where that fails now, the sweeper does it later.</summary>
+    public async Task AbandonAsync(BatchUpload upload)
     {
         try
         {

@@ -25,7 +25,7 @@ internal sealed class SubmitBatchConsumer(ApiKeyRing keys, BatchStore batches, S
 
         var submission = context.Message.SubmissionId.ToString("N");
         var upload = await batches.BeginUploadAsync();
-        var tied = await submissions.ClaimAsync(Workspace, submission, upload.BatchId);
+        var tied = (await submissions.ClaimAsync(Workspace, submission, upload.BatchId)).BatchId;
         if (tied != upload.BatchId)
         {
             if (!await batches.AbandonAsync(tied))
@@ -36,7 +36,7 @@ internal sealed class SubmitBatchConsumer(ApiKeyRing keys, BatchStore batches, S
             }
 
             // The earlier attempt died before its commit, and can commit no more.
-            if (await submissions.ClaimAsync(Workspace, submission, upload.BatchId, replaces: tied) != upload.BatchId)
+            if ((await submissions.ClaimAsync(Workspace, submission, upload.BatchId, replaces: tied)).BatchId != upload.BatchId)
             {
                 throw new ConcurrencyException("Another delivery of the submission is ahead; this one is tried again.", typeof(SubmitBatch), context.Message.SubmissionId);
             }
@@ -50,6 +50,7 @@ internal sealed class SubmitBatchConsumer(ApiKeyRing keys, BatchStore batches, S
                 Workspace,
                 Entries(message),
                 () => new BatchEnvelope(true, message.Requests.Count, message.Stage, message.ExpiresInSeconds),
+                beforeCommit: null,
                 context.CancellationToken);
             await context.RespondAsync(new BatchAccepted { SubmissionId = message.SubmissionId, BatchId = record.BatchId });
         }

@@ -21,6 +21,18 @@ internal static class SubmittedRequestReader
             throw Invalid(index, "", "the text is not valid UTF-8. Encode the body as UTF-8.");
         }
 
+        try
+        {
+            return ReadEntry(entry, index);
+        }
+        catch (InvalidOperationException)
+        {
+            throw Invalid(index, "", "an escape such as \\ud800 stands for no character. Escape characters whole.");
+        }
+    }
+
+    private static SubmittedRequest ReadEntry(ReadOnlyMemory<byte> entry, int index)
+    {
         var reader = new Utf8JsonReader(entry.Span, new JsonReaderOptions { MaxDepth = BatchBodyReader.MaxDepth });
         reader.Read();
         if (reader.TokenType is not JsonTokenType.StartObject)
