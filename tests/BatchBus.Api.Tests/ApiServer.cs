@@ -17,6 +17,9 @@ internal sealed class ApiServer : IAsyncDisposable
     public const int MaxBatchBytes = 4 << 20;
 
     private readonly string _directory = Directory.CreateTempSubdirectory("batchbus-api-").FullName;
+
+    /// <summary>Marks of given-up uploads that have been seen; they are not asked for again, or a corpus would take ever longer.</summary>
+    private readonly HashSet<string> _marks = [];
     private WebApplication? _app;
 
     public string Key { get; } = ApiKey.New();
@@ -134,10 +137,13 @@ internal sealed class ApiServer : IAsyncDisposable
                 continue;
             }
 
-            if (!key.EndsWith(":record", StringComparison.Ordinal) || !await Redis.HashExistsAsync(key, "abandoned"))
+            if (key.EndsWith(":record", StringComparison.Ordinal) && (_marks.Contains(key) || await Redis.HashExistsAsync(key, "abandoned")))
             {
-                keys.Add(key);
+                _marks.Add(key);
+                continue;
             }
+
+            keys.Add(key);
         }
 
         return [.. keys, .. (await Redis.SortedSetRangeByRankAsync("batchbus:schedule")).Select(id => $"schedule: {id}")];

@@ -1,5 +1,6 @@
 using Anthropic;
 using Anthropic.Core;
+using Anthropic.Exceptions;
 using Anthropic.Models.Messages;
 using Anthropic.Models.Messages.Batches;
 using BatchBus.Acceptance.Tests.Serving;
@@ -13,7 +14,7 @@ namespace BatchBus.Acceptance.Tests.Clients;
 public sealed class When_the_official_dotnet_client_is_used(Mode mode)
 {
     [Test]
-    public async Task Should_create_poll_and_read_results()
+    public async Task Should_create_poll_read_results_list_cancel_and_delete()
     {
         await using var installation = await Installation.StartAsync(mode, SimulatedLatency.Fixed(TimeSpan.FromMilliseconds(20)));
         var client = new AnthropicClient(new ClientOptions { ApiKey = "any-key", BaseUrl = installation.Url, ResponseValidation = true, MaxRetries = 0 });
@@ -47,5 +48,16 @@ public sealed class When_the_official_dotnet_client_is_used(Mode mode)
         }
 
         Assert.That(models, Is.EqualTo(new Dictionary<string, string> { ["first"] = "mistral-7b", ["second"] = "llama-70b" }));
+
+        var listed = new List<string>();
+        await foreach (var batch in (await client.Messages.Batches.List(new BatchListParams { Limit = 1 })).Paginate())
+        {
+            listed.Add(batch.ID);
+        }
+
+        Assert.That(listed, Is.EqualTo(new[] { created.ID }));
+        Assert.That(async () => await client.Messages.Batches.Cancel(created.ID), Throws.InstanceOf<AnthropicBadRequestException>(), "it has ended");
+        Assert.That((await client.Messages.Batches.Delete(created.ID)).ID, Is.EqualTo(created.ID));
+        Assert.That(async () => await client.Messages.Batches.Retrieve(created.ID), Throws.InstanceOf<AnthropicNotFoundException>());
     }
 }

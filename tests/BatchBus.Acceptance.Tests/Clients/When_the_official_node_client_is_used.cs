@@ -10,7 +10,7 @@ public sealed class When_the_official_node_client_is_used(Mode mode)
 {
     [TestCase("@anthropic-ai/sdk")]
     [TestCase("anthropic-old")]
-    public async Task Should_create_poll_and_read_results(string package)
+    public async Task Should_create_poll_read_results_list_cancel_and_delete(string package)
     {
         await using var installation = await Installation.StartAsync(mode, SimulatedLatency.Fixed(TimeSpan.FromMilliseconds(20)));
         var folder = NodeFolder();
