@@ -1,4 +1,7 @@
+using BatchBus.Api.Batches.Cancel;
+using BatchBus.Api.Batches.Delete;
 using BatchBus.Api.Batches.Follow;
+using BatchBus.Api.Batches.List;
 using BatchBus.Api.Batches.Read;
 using BatchBus.Api.Batches.Results;
 using BatchBus.Api.Batches.Submit;
@@ -38,8 +41,11 @@ public static class ApiServices
         services.AddSingleton<BatchIntake>();
         services.AddSingleton<BatchResponse>();
         services.AddSingleton<CallerCheck>();
+        services.AddSingleton<CancelBatchEndpoint>();
         services.AddSingleton<CreateTies>();
+        services.AddSingleton<DeleteBatchEndpoint>();
         services.AddSingleton<FollowEndpoint>();
+        services.AddSingleton<ListBatchesEndpoint>();
         services.AddSingleton<ModelsEndpoint>();
         services.AddSingleton<ResultsEndpoint>();
         services.AddSingleton<SubmitBatchEndpoint>();
@@ -57,6 +63,9 @@ public static class ApiServices
     {
         var batches = routes.MapGroup("/v1/messages/batches").AddEndpointFilter(AuthenticateAsync);
         batches.MapPost("", (HttpContext context, SubmitBatchEndpoint endpoint) => endpoint.HandleAsync(context));
+        batches.MapGet("", (HttpContext context, ListBatchesEndpoint endpoint) => endpoint.HandleAsync(context));
+        batches.MapPost("/{id}/cancel", (HttpContext context, CancelBatchEndpoint endpoint, string id) => endpoint.HandleAsync(context, id));
+        batches.MapDelete("/{id}", (HttpContext context, DeleteBatchEndpoint endpoint, string id) => endpoint.HandleAsync(context, id));
         batches.MapGet("/{id}", async (HttpContext context, BatchResponse response, string id) => await response.WriteAsync(context, await response.FindAsync(context, id)));
         batches.MapGet("/{id}/results", (HttpContext context, ResultsEndpoint endpoint, string id) => endpoint.HandleAsync(context, id));
         batches.MapGet("/{id}/events", (HttpContext context, FollowEndpoint endpoint, string id) => endpoint.HandleAsync(context, id));

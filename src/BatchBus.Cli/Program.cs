@@ -1,8 +1,32 @@
 using System.CommandLine;
+using System.CommandLine.Help;
+using BatchBus.Cli;
+using BatchBus.Cli.Keys;
+using BatchBus.Cli.Running;
 using BatchBus.Cli.Serving;
+using BatchBus.Cli.Simulating;
 
 var root = new RootCommand("BatchBus runs Anthropic Message Batches on your own models.")
 {
+    RunCommand.Create(),
     ServeCommand.Create(),
+    SimulateCommand.Create(),
+    KeysCommand.Create(),
 };
-return await root.Parse(args).InvokeAsync();
+root.SetAction(result => new HelpAction().Invoke(result));
+
+var parsed = root.Parse(args);
+if (parsed.Errors.Count > 0)
+{
+    foreach (var error in parsed.Errors)
+    {
+        await Console.Error.WriteLineAsync(error.Message);
+    }
+
+    var command = parsed.CommandResult.Command;
+    await Console.Error.WriteLineAsync($"See `batchbus {(command == root ? "" : $"{command.Name} ")}--help`.");
+    return ExitCodes.Failed;
+}
+
+// Stopping takes as long as the host's own limit allows; a limit here would cut it short.
+return await parsed.InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = TimeSpan.FromSeconds(40) });

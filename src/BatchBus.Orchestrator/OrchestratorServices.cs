@@ -23,6 +23,10 @@ public static class OrchestratorServices
             .Validate(options => options.WindowFactor >= 1, $"{DispatchOptions.Section}:WindowFactor must be at least 1.")
             .Validate(options => options.RequeueAfter >= TimeSpan.FromSeconds(1), $"{DispatchOptions.Section}:RequeueAfter must be at least 00:00:01.")
             .ValidateOnStart();
+        services.AddOptions<RetentionOptions>()
+            .Bind(configuration.GetSection(RetentionOptions.Section))
+            .Validate(options => options.Results > TimeSpan.Zero, $"{RetentionOptions.Section}:Results must be more than 0.")
+            .ValidateOnStart();
         services.AddOptions<SweepOptions>();
         services.AddSingleton<BatchExecution>();
         services.AddSingleton<BatchVisit>();

@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Json;
 using BatchBus.Api.Keys;
 using BatchBus.Host;
+using BatchBus.Simulator;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
@@ -26,6 +27,14 @@ internal sealed class ApiServer : IAsyncDisposable
 
     public IDatabase Redis => _app!.Services.GetRequiredService<IConnectionMultiplexer>().GetDatabase();
 
+    /// <summary>Calls of the model so far.</summary>
+    public int Executions => Simulator.Log.Count().Total;
+
+    /// <summary>Calls of the model that are open now.</summary>
+    public int OpenCalls => Simulator.Log.Open;
+
+    private SimulatorServer Simulator => _app!.Services.GetRequiredService<SimulatorServer>();
+
     /// <summary>One of the server's own parts.</summary>
     public T Part<T>()
         where T : notnull
@@ -47,10 +56,15 @@ internal sealed class ApiServer : IAsyncDisposable
             ["BatchBus:ApiKeys:1:Workspace"] = "other",
             ["BatchBus:ApiKeys:1:Hash"] = ApiKey.Hash(server.OtherKey),
         }).AddInMemoryCollection(settings.Select(setting => KeyValuePair.Create(setting.Name, (string?)setting.Value))));
+        server.SetLatency("20ms");
         await server._app.StartAsync();
         server.Http.BaseAddress = new Uri(server._app.Urls.First());
         return server;
     }
+
+    /// <summary>How long the model takes from now on.</summary>
+    public void SetLatency(string text)
+        => Simulator.Latency = SimulatedLatency.TryParse(text, out var latency, out var error) ? latency : throw new FormatException(error);
 
     /// <summary>Sends a request with the first key, or with other headers where they are given.</summary>
     public async Task<HttpResponseMessage> SendAsync(HttpMethod method, string path, HttpContent? content = null, params (string Name, string Value)[] headers)

@@ -1,40 +1,91 @@
 using System.CommandLine;
 using BatchBus.Host;
 using Microsoft.Extensions.Hosting;
-using Microsoft.Extensions.Options;
 
 namespace BatchBus.Cli.Serving;
 
 /// <summary><c>batchbus serve</c>: a BatchBus process until it is stopped.</summary>
 internal static class ServeCommand
 {
+    private static readonly string[] Settings = ["BatchBus:", "ConnectionStrings:", "Kestrel:", "urls", "environment", "contentRoot"];
+
     public static Command Create()
     {
-        var command = new Command("serve", "Listens for batches and executes them. Settings as --Name value, from the environment or from appsettings.json.")
+        var urls = new Option<string?>("--urls")
         {
-            TreatUnmatchedTokensAsErrors = false,
+            Description = "Addresses to listen on, separated by semicolons. [default: http://127.0.0.1:8080]",
+            HelpName = "URL",
         };
-        command.SetAction((result, cancellationToken) => ServeAsync([.. result.UnmatchedTokens], cancellationToken));
+        var command = new Command(
+            "serve",
+            """
+            Listens for batches and executes them until it is stopped.
+
+            Settings come from appsettings.json, the environment (BatchBus__DataDirectory=/var/lib/batchbus)
+            or the command line (--BatchBus:DataDirectory /var/lib/batchbus).
+            """)
+        {
+            urls,
+        };
+        command.TreatUnmatchedTokensAsErrors = false;
+        command.SetAction((result, cancellationToken) => ServeAsync(
+            result.GetValue(urls) is { } given ? [.. result.UnmatchedTokens, "--urls", given] : [.. result.UnmatchedTokens], cancellationToken));
         return command;
+    }
+
+    /// <summary>The first token that the configuration would silently ignore.</summary>
+    private static string? FirstStranger(string[] tokens)
+    {
+        for (var i = 0; i < tokens.Length; i++)
+        {
+            if (!tokens[i].StartsWith("--", StringComparison.Ordinal)
+                || !Settings.Any(setting => tokens[i].AsSpan(2).StartsWith(setting, StringComparison.OrdinalIgnoreCase)))
+            {
+                return tokens[i];
+            }
+
+            if (!tokens[i].Contains('=', StringComparison.Ordinal) && ++i == tokens.Length)
+            {
+                return tokens[i - 1];
+            }
+        }
+
+        return null;
     }
 
     private static async Task<int> ServeAsync(string[] settings, CancellationToken cancellationToken)
     {
+        if (FirstStranger(settings) is { } stranger)
+        {
+            await Console.Error.WriteLineAsync(
+                $"'{stranger}' is no option of serve. Settings are written as --BatchBus:Name value or --ConnectionStrings:Name value.\nSee `batchbus serve --help`.");
+            return ExitCodes.Failed;
+        }
+
         try
         {
             await using var app = await BatchBusHost.BuildAsync(settings);
-            await app.StartAsync(cancellationToken);
+            try
+            {
+                await app.StartAsync(cancellationToken);
+            }
+            catch
+            {
+                // Services that had started are told that the end is meant, or they would report it as their failure.
+                app.Lifetime.StopApplication();
+                throw;
+            }
+
             await app.WaitForShutdownAsync(cancellationToken);
             return ExitCodes.Succeeded;
         }
-        catch (Exception exception) when (exception is InvalidSettingsException or OptionsValidationException or ArgumentException)
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
-            await Console.Error.WriteLineAsync($"BatchBus cannot start: {exception.Message}");
-            return ExitCodes.Failed;
+            return ExitCodes.Succeeded;
         }
-        catch (IOException exception)
+        catch (Exception exception) when (StartFailure.Explain(exception) is { } explanation)
         {
-            await Console.Error.WriteLineAsync($"BatchBus cannot listen: {exception.Message} Choose another address with --urls.");
+            await Console.Error.WriteLineAsync(explanation);
             return ExitCodes.Failed;
         }
     }

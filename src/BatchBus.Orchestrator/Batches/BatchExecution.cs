@@ -1,5 +1,6 @@
 using BatchBus.Contracts;
 using BatchBus.Orchestrator.Dispatch;
+using BatchBus.Orchestrator.Sweep;
 using BatchBus.Storage.Batches;
 using BatchBus.Storage.Fleet;
 using BatchBus.Storage.Results;
@@ -16,6 +17,7 @@ internal sealed partial class BatchExecution(
     FleetStore fleet,
     DispatchWindow window,
     IOptions<DispatchOptions> options,
+    IOptions<RetentionOptions> retention,
     TimeProvider time,
     ILogger<BatchExecution> logger)
 {
@@ -48,7 +50,7 @@ internal sealed partial class BatchExecution(
     public async Task<IReadOnlyList<OutstandingPage>> ReleaseAsync(BatchState saga, PageOrigin? origin, CancellationToken cancellationToken)
     {
         var released = new List<OutstandingPage>();
-        if (saga.CurrentState == nameof(BatchStateMachine.Ended))
+        if (saga.CurrentState is nameof(BatchStateMachine.Canceling) or nameof(BatchStateMachine.Ended))
         {
             return released;
         }
@@ -68,7 +70,7 @@ internal sealed partial class BatchExecution(
                         Lane = lane.Lane,
                         Model = lane.Model,
                         From = lane.Cursor,
-                        Count = PageSize.Next(lane.Remaining, state.Workers, lane.MeanBytes, options.Value),
+                        Count = PageSize.Next(lane.Remaining, state.Workers, state.Slots, lane.MeanBytes, options.Value),
                         ReleasedBy = origin,
                         DispatchedAt = time.GetUtcNow(),
                     };
@@ -88,7 +90,7 @@ internal sealed partial class BatchExecution(
         where T : class
     {
         var saga = context.Saga;
-        if (saga.CurrentState == nameof(BatchStateMachine.Ended) || !saga.IsDrained)
+        if (saga.CurrentState is nameof(BatchStateMachine.Canceling) or nameof(BatchStateMachine.Ended) || !saga.IsDrained)
         {
             return false;
         }
@@ -106,9 +108,18 @@ internal sealed partial class BatchExecution(
         }
     }
 
-    public async Task<bool> CloseWhenDueAsync(BehaviorContext<BatchState, ReconcileBatch> context)
+    public async Task<bool> IsCancelAskedAsync<T>(BehaviorContext<BatchState, T> context)
+        where T : class
+        => await batches.FindAsync(context.Saga.CorrelationId) is { CancelInitiatedAt: not null };
+
+    public async Task<bool> CloseWhenDueAsync<T>(BehaviorContext<BatchState, T> context)
+        where T : class
     {
-        var record = await RecordAsync(context.Saga);
+        if (context.Saga.CurrentState == nameof(BatchStateMachine.Ended) || await batches.FindAsync(context.Saga.CorrelationId) is not { } record)
+        {
+            return false;
+        }
+
         var now = time.GetUtcNow();
         if (record.ClosedAt is not null)
         {
@@ -124,13 +135,14 @@ internal sealed partial class BatchExecution(
     public async Task AnnounceEndAsync<T>(BehaviorContext<BatchState, T> context)
         where T : class
     {
-        var record = await RecordAsync(context.Saga);
-        context.Saga.Outstanding.Clear();
-        foreach (var model in context.Saga.Lanes.Select(lane => lane.Model).Distinct())
+        await LeaveFleetAsync(context.Saga);
+        if (await batches.FindAsync(context.Saga.CorrelationId) is not { } record)
         {
-            await fleet.RemoveBatchAsync(model, record.BatchId);
+            // Deleted since it ended: there is nothing left to announce.
+            return;
         }
 
+        context.Saga.Outstanding.Clear();
         if (!record.Announced)
         {
             var counts = record.FinalCounts;
@@ -150,7 +162,16 @@ internal sealed partial class BatchExecution(
             context.CancellationToken);
     }
 
-    public Task RecordAnnouncementAsync(BatchState saga) => batches.MarkAnnouncedAsync(saga.CorrelationId);
+    public Task RecordAnnouncementAsync(BatchState saga) => batches.MarkAnnouncedAsync(saga.CorrelationId, retention.Value.Results);
+
+    /// <summary>Gives the batch's share of its models' windows back.</summary>
+    public async Task LeaveFleetAsync(BatchState saga)
+    {
+        foreach (var model in saga.Lanes.Select(lane => lane.Model).Distinct())
+        {
+            await fleet.RemoveBatchAsync(model, saga.CorrelationId);
+        }
+    }
 
     private async Task<IReadOnlyList<OutstandingPage>> ReopenAsync(BatchState saga)
     {

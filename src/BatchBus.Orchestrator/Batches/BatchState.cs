@@ -1,3 +1,4 @@
+using BatchBus.Contracts;
 using MassTransit;
 
 namespace BatchBus.Orchestrator.Batches;
@@ -14,7 +15,7 @@ public sealed class BatchState : SagaStateMachineInstance, ISagaVersion
     /// <summary>Rises with every save; a save of an outdated instance is refused.</summary>
     public int Version { get; set; }
 
-    /// <summary>Pending, InProgress or Ended.</summary>
+    /// <summary>Pending, InProgress, Canceling or Ended.</summary>
     public string CurrentState { get; set; } = "";
 
     /// <summary>The workspace that owns the batch.</summary>
@@ -25,6 +26,10 @@ public sealed class BatchState : SagaStateMachineInstance, ISagaVersion
 
     /// <summary>Pages that were released and not yet reported.</summary>
     public List<OutstandingPage> Outstanding { get; set; } = [];
+
+    /// <summary>Takes a reported page off the list; false when it was not on it.</summary>
+    internal bool Forget(RequestsCompleted report)
+        => Outstanding.RemoveAll(page => page.Lane == report.Lane && page.From == report.From && page.Count == report.Count) > 0;
 
     internal bool IsDrained => Outstanding.Count == 0 && Lanes.TrueForAll(lane => lane.Remaining == 0);
 }

@@ -40,6 +40,7 @@ internal sealed class BatchStateDefinition : SagaDefinition<BatchState>
         var partitioner = endpointConfigurator.CreatePartitioner(Lanes);
         sagaConfigurator.Message<BatchSubmitted>(message => message.UsePartitioner(partitioner, batch => batch.Message.BatchId));
         sagaConfigurator.Message<RequestsCompleted>(message => message.UsePartitioner(partitioner, batch => batch.Message.BatchId));
+        sagaConfigurator.Message<CancelBatch>(message => message.UsePartitioner(partitioner, batch => batch.Message.BatchId));
         sagaConfigurator.Message<ReconcileBatch>(message => message.UsePartitioner(partitioner, batch => batch.Message.BatchId));
         sagaConfigurator.Message<BatchEnded>(message => message.UsePartitioner(partitioner, batch => batch.Message.BatchId));
     }

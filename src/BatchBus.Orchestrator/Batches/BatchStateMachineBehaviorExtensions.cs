@@ -20,13 +20,16 @@ internal static class BatchStateMachineBehaviorExtensions
         => binder.ThenAsync(async context =>
         {
             var (saga, report) = (context.Saga, context.Message);
-            var known = saga.Outstanding.RemoveAll(page => page.Lane == report.Lane && page.From == report.From && page.Count == report.Count);
-            if (known == 0)
+            if (!saga.Forget(report))
             {
                 var origin = new PageOrigin(report.Lane, report.From);
                 await context.SendPagesAsync(saga.Outstanding.Where(page => page.ReleasedBy == origin));
             }
         });
+
+    /// <summary>Takes a reported page off the list of a batch that releases no more.</summary>
+    public static EventActivityBinder<BatchState, RequestsCompleted> ForgetPage(this EventActivityBinder<BatchState, RequestsCompleted> binder)
+        => binder.Then(context => context.Saga.Forget(context.Message));
 
     public static EventActivityBinder<BatchState, BatchSubmitted> ReemitFirstPages(this EventActivityBinder<BatchState, BatchSubmitted> binder)
         => binder.ThenAsync(context => context.SendPagesAsync(context.Saga.Outstanding.Where(page => page.ReleasedBy is null)));
@@ -48,9 +51,15 @@ internal static class BatchStateMachineBehaviorExtensions
             context => execution.CloseWhenDrainedAsync(context),
             closed => closed.TransitionTo(ended).AnnounceEnd(execution));
 
+    /// <summary>A cancel is what the record says, not what a message says.</summary>
+    public static EventActivityBinder<BatchState, T> EnterCancelingWhenAsked<T>(
+        this EventActivityBinder<BatchState, T> binder, BatchExecution execution, State canceling)
+        where T : class
+        => binder.IfAsync(execution.IsCancelAskedAsync, asked => asked.TransitionTo(canceling));
+
     /// <summary>Closes the record and ends when the batch was canceled or its window has passed, or when the record is closed already.</summary>
-    public static EventActivityBinder<BatchState, ReconcileBatch> EndWhenDue(
-        this EventActivityBinder<BatchState, ReconcileBatch> binder, BatchExecution execution, State ended)
+    public static EventActivityBinder<BatchState, T> EndWhenDue<T>(this EventActivityBinder<BatchState, T> binder, BatchExecution execution, State ended)
+        where T : class
         => binder.IfAsync(
             execution.CloseWhenDueAsync,
             closed => closed.TransitionTo(ended).AnnounceEnd(execution));
@@ -62,6 +71,10 @@ internal static class BatchStateMachineBehaviorExtensions
     public static EventActivityBinder<BatchState, BatchEnded> RecordAnnouncement(
         this EventActivityBinder<BatchState, BatchEnded> binder, BatchExecution execution)
         => binder.ThenAsync(context => execution.RecordAnnouncementAsync(context.Saga));
+
+    public static EventActivityBinder<BatchState, ReconcileBatch> LeaveFleet(
+        this EventActivityBinder<BatchState, ReconcileBatch> binder, BatchExecution execution)
+        => binder.ThenAsync(context => execution.LeaveFleetAsync(context.Saga));
 
     public static async Task SendPagesAsync(this ConsumeContext context, IEnumerable<OutstandingPage> pages)
     {

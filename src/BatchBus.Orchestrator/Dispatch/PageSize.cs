@@ -12,16 +12,20 @@ internal static class PageSize
     /// <summary>Number of requests in the next page.</summary>
     /// <param name="remaining">Requests of the lane that are not released yet, at least 1.</param>
     /// <param name="workers">Workers that execute the model.</param>
+    /// <param name="slots">Requests that all of them keep in flight; 0 while none has reported.</param>
     /// <param name="meanBytes">Mean size of a request, bytes.</param>
     /// <param name="options">The limits.</param>
-    public static int Next(int remaining, int workers, long meanBytes, DispatchOptions options)
+    public static int Next(int remaining, int workers, int slots, long meanBytes, DispatchOptions options)
     {
         workers = Math.Max(1, workers);
         var size = workers == 1
             ? remaining
             : Math.Max(DivideUp(remaining, 2 * workers), Math.Min(WorthSplitting, DivideUp(remaining, workers)));
         var fitting = (int)Math.Max(1, options.MaxPageBytes / Math.Max(1, meanBytes));
-        return Math.Min(Math.Min(size, remaining), Math.Min(fitting, options.MaxPageSize));
+
+        // A worker takes a page on while it holds less than twice its slots, so the page decides how much more that becomes.
+        var most = slots == 0 ? options.MaxPageSize : Math.Clamp(slots / workers / 2, 1, options.MaxPageSize);
+        return Math.Min(Math.Min(size, remaining), Math.Min(fitting, most));
     }
 
     private static int DivideUp(int value, int by) => (value + by - 1) / by;

@@ -21,6 +21,7 @@ internal sealed partial class BatchVisit(
     ILoadSagaRepository<BatchState> sagas,
     IBus bus,
     IOptions<DispatchOptions> dispatch,
+    IOptions<RetentionOptions> retention,
     IOptions<SweepOptions> options,
     TimeProvider time,
     ILogger<BatchVisit> logger)
@@ -43,7 +44,7 @@ internal sealed partial class BatchVisit(
 
         if (record.Announced)
         {
-            await schedule.RemoveAsync(batchId);
+            await RetainAsync(record);
             return;
         }
 
@@ -51,6 +52,20 @@ internal sealed partial class BatchVisit(
             ? await AnnounceAsync(record, closedAt, cancellationToken)
             : await ProgressAsync(record, cancellationToken);
         await schedule.SetAsync(batchId, pause);
+    }
+
+    /// <summary>Over and announced: what remains is to remove requests and results once they have been kept long enough.</summary>
+    private async Task RetainAsync(BatchRecord record)
+    {
+        var keptUntil = record.CreatedAt + retention.Value.Results;
+        if (keptUntil > time.GetUtcNow())
+        {
+            await schedule.SetAsync(record.BatchId, keptUntil - time.GetUtcNow());
+            return;
+        }
+
+        await batches.ArchiveAsync(record.BatchId);
+        Log.Archived(logger, BatchId.Format(record.BatchId));
     }
 
     /// <summary>Closed, and the announcement has not come back: the saga is asked to announce.</summary>
@@ -125,6 +140,9 @@ internal sealed partial class BatchVisit(
     {
         [LoggerMessage(LogLevel.Information, "{BatchId}: the upload lapsed uncommitted; what it had stored is removed")]
         public static partial void UploadLapsed(ILogger logger, string batchId);
+
+        [LoggerMessage(LogLevel.Information, "{BatchId}: its requests and results are removed, having been kept for their time")]
+        public static partial void Archived(ILogger logger, string batchId);
 
         [LoggerMessage(LogLevel.Warning, "{BatchId} is committed but has no saga; it is submitted again")]
         public static partial void Resubmitted(ILogger logger, string batchId);

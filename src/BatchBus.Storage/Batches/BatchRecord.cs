@@ -32,6 +32,9 @@ public sealed record BatchRecord
     /// <summary>Whether its end has come back over the bus, and so was published.</summary>
     public bool Announced { get; init; }
 
+    /// <summary>When its requests and results were removed.</summary>
+    public DateTimeOffset? ArchivedAt { get; init; }
+
     /// <summary>The lanes, by their number.</summary>
     public required IReadOnlyList<Lane> Lanes { get; init; }
 

@@ -10,14 +10,17 @@ namespace BatchBus.Storage.Batches;
 /// <summary>The records of batches: create, read, cancel, close, delete.</summary>
 public sealed class BatchStore(IConnectionMultiplexer redis, BatchSchedule schedule, TimeProvider time)
 {
+    private readonly BatchIndex _index = new(redis);
+
     /// <summary>How long an upload that shows no progress may still be going on.</summary>
     public static readonly TimeSpan UploadLapse = TimeSpan.FromMinutes(2);
 
     /// <summary>How long a given-up upload is remembered, against a commit that is still under way somewhere.</summary>
-    private static readonly TimeSpan AbandonedMemory = TimeSpan.FromHours(1);
+    private static readonly TimeSpan AbandonedMemory = TimeSpan.FromDays(1);
 
     private static readonly Script Commit = Script.Load("commit_batch");
     private static readonly Script Abandon = Script.Load("abandon_batch");
+    private static readonly Script Cancel = Script.Load("cancel_batch");
     private static readonly Script Close = Script.Load("close_batch");
 
     private IDatabase Database => redis.GetDatabase();
@@ -65,9 +68,11 @@ public sealed class BatchStore(IConnectionMultiplexer redis, BatchSchedule sched
             values.AddRange([$"e:{lane.Number}", lane.Count]);
         }
 
+        await _index.AddAsync(workspace, upload.BatchId);
         var result = await Commit.RunAsync(Database, [new BatchKeys(upload.BatchId).Record], [.. values]);
         if ((string?)result != "committed")
         {
+            await _index.RemoveAsync(workspace, upload.BatchId);
             return null;
         }
 
@@ -124,6 +129,7 @@ public sealed class BatchStore(IConnectionMultiplexer redis, BatchSchedule sched
             ClosedAt = TimeOf("closed"),
             Reason = fields.TryGetValue("reason", out var reason) ? (BatchEndReason)(int)reason : null,
             Announced = fields.ContainsKey("announced"),
+            ArchivedAt = TimeOf("archived"),
             Lanes = lanes,
             Tallies = [.. lanes.Select(lane => new LaneTally(
                 (int)Number("s", lane), (int)Number("e", lane), Number("i", lane), Number("c", lane), Number("o", lane), TimeSpan.FromMilliseconds(Number("t", lane))))],
@@ -153,17 +159,93 @@ public sealed class BatchStore(IConnectionMultiplexer redis, BatchSchedule sched
         };
     }
 
-    /// <summary>Records that the end of a batch has come back over the bus; from then on its schedule entry rests.</summary>
-    public async Task MarkAnnouncedAsync(Guid batchId)
+    /// <summary>
+    /// One page of a workspace's batches, newest first.
+    /// </summary>
+    /// <param name="workspace">The workspace.</param>
+    /// <param name="olderThan">Only batches older than this one.</param>
+    /// <param name="newerThan">Only batches newer than this one; given alone, the page directly before it.</param>
+    /// <param name="limit">Most batches in the page.</param>
+    public async Task<BatchList> ListAsync(string workspace, Guid? olderThan, Guid? newerThan, int limit)
     {
-        await Database.HashSetAsync(new BatchKeys(batchId).Record, "announced", 1);
+        var newestFirst = olderThan is not null || newerThan is null;
+        var found = new List<BatchRecord>();
+        Guid? high = olderThan, low = newerThan;
+        while (found.Count <= limit)
+        {
+            var ids = await _index.ReadAsync(workspace, high, low, newestFirst, limit + 1);
+            found.AddRange((await Task.WhenAll(ids.Select(FindAsync))).OfType<BatchRecord>());
+            if (ids.Count <= limit)
+            {
+                break;
+            }
+
+            if (newestFirst)
+            {
+                high = ids[^1];
+            }
+            else
+            {
+                low = ids[^1];
+            }
+        }
+
+        var page = found.Take(limit);
+        return new BatchList([.. newestFirst ? page : page.Reverse()], found.Count > limit);
+    }
+
+    /// <summary>Records that a batch is to be canceled; the sweeper sees to it at once.</summary>
+    /// <returns>Whether that holds; false when there is no such batch, or it is closed.</returns>
+    public async Task<bool> CancelAsync(Guid batchId)
+    {
+        var result = await Cancel.RunAsync(Database, [new BatchKeys(batchId).Record], [Microseconds(time.GetUtcNow())]);
+        if ((string?)result != "canceling")
+        {
+            return false;
+        }
+
+        await schedule.SetAsync(batchId, TimeSpan.Zero);
+        return true;
+    }
+
+    /// <summary>Records that the end of a batch has come back over the bus; the next thing to be done for it is to archive it.</summary>
+    /// <param name="batchId">The batch.</param>
+    /// <param name="retention">From its creation to its archiving.</param>
+    public async Task MarkAnnouncedAsync(Guid batchId, TimeSpan retention)
+    {
+        if (await FindAsync(batchId) is { } record)
+        {
+            await Database.HashSetAsync(new BatchKeys(batchId).Record, "announced", 1);
+            await schedule.SetAsync(batchId, record.CreatedAt + retention - time.GetUtcNow());
+        }
+    }
+
+    /// <summary>Removes the requests and results of a closed batch; its record stays.</summary>
+    public async Task ArchiveAsync(Guid batchId)
+    {
+        var keys = new BatchKeys(batchId);
+        await Database.HashSetAsync(keys.Record, "archived", Microseconds(time.GetUtcNow()), When.NotExists);
+        await Database.KeyDeleteAsync([.. keys.All().Where(key => key != keys.Record)]);
         await schedule.RemoveAsync(batchId);
+    }
+
+    /// <summary>Removes everything of a closed batch.</summary>
+    public async Task DeleteAsync(BatchRecord record)
+    {
+        await Database.KeyDeleteAsync(new BatchKeys(record.BatchId).All());
+        await _index.RemoveAsync(record.Workspace, record.BatchId);
+        await schedule.RemoveAsync(record.BatchId);
     }
 
     private static long Microseconds(DateTimeOffset moment) => (moment - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond;
 
     private static DateTimeOffset Time(long microseconds) => DateTimeOffset.UnixEpoch.AddTicks(microseconds * TimeSpan.TicksPerMicrosecond);
 }
+
+/// <summary>A page of a listing.</summary>
+/// <param name="Batches">Newest first.</param>
+/// <param name="HasMore">Whether there are more in the direction that was asked for.</param>
+public sealed record BatchList(IReadOnlyList<BatchRecord> Batches, bool HasMore);
 
 /// <summary>What became of an attempt to close a batch.</summary>
 public enum CloseResult

@@ -12,6 +12,7 @@ public sealed class ResultStore(IConnectionMultiplexer redis, RequestStore reque
     /// <summary>Positions that are read at once; also the most that one block covers.</summary>
     public const int MaxBlock = 32;
 
+    private static readonly Script Compact = Script.Load("compact_results");
     private static readonly Script Store = Script.Load("store_results");
 
     private IDatabase Database => redis.GetDatabase();
@@ -61,6 +62,21 @@ public sealed class ResultStore(IConnectionMultiplexer redis, RequestStore reque
             "gone" => StoreStatus.Gone,
             var other => throw new InvalidOperationException($"store_results answered '{other}'."),
         };
+    }
+
+    /// <summary>
+    /// Keeps results that were stored one by one as a single block from now on, which takes less room. The results themselves and the
+    /// counts stay as they are.
+    /// </summary>
+    /// <param name="batchId">The batch.</param>
+    /// <param name="lane">The lane.</param>
+    /// <param name="from">Position of the first.</param>
+    /// <param name="stored">The stored results of consecutive positions, at most <see cref="MaxBlock"/>.</param>
+    public Task CompactAsync(Guid batchId, int lane, int from, IReadOnlyList<StoredResult> stored)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(stored.Count, MaxBlock);
+        var keys = new BatchKeys(batchId);
+        return Compact.RunAsync(Database, [keys.Record, keys.Results(lane)], [from, stored.Count, ResultBlock.Pack(new PayloadWriter(), stored)]);
     }
 
     /// <summary>Per request of a range, whether it has a result.</summary>

@@ -1,16 +1,18 @@
 namespace BatchBus.Worker.Execution;
 
 /// <summary>
-/// One model's share of this worker: as many slots as requests may be in flight, and room for about as many that wait for one. A page
-/// is taken on while fewer requests wait than there are slots, whatever the pages' sizes, so the slots can always be filled and no
-/// more than about twice their number is held.
+/// One model's share of this worker: as many slots as requests may be in flight, and room for about as many that wait for one or for
+/// their next try. A page is taken on while less than twice the slots' number is held, whatever the pages' sizes, so the slots can always
+/// be filled and an endpoint that fails does not draw ever more pages here.
 /// </summary>
 internal sealed class ModelWorker(string model, int slots) : IDisposable
 {
     private readonly SemaphoreSlim _slots = new(slots);
     private readonly Lock _gate = new();
     private TaskCompletionSource _room = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private int _waiting;
+    private int _held;
+
+    private int Room => 2 * slots;
 
     public string Model => model;
 
@@ -21,14 +23,14 @@ internal sealed class ModelWorker(string model, int slots) : IDisposable
 
     private long _successes;
 
-    /// <summary>Requests that are held and have no slot yet.</summary>
-    public int Waiting
+    /// <summary>Requests that were admitted and are not over.</summary>
+    public int Held
     {
         get
         {
             lock (_gate)
             {
-                return _waiting;
+                return _held;
             }
         }
     }
@@ -41,9 +43,9 @@ internal sealed class ModelWorker(string model, int slots) : IDisposable
             Task room;
             lock (_gate)
             {
-                if (_waiting < slots)
+                if (_held < Room)
                 {
-                    _waiting += requests;
+                    _held += requests;
                     return;
                 }
 
@@ -54,14 +56,14 @@ internal sealed class ModelWorker(string model, int slots) : IDisposable
         }
     }
 
-    /// <summary>Requests that were admitted no longer wait: they have a slot, or need none.</summary>
+    /// <summary>Requests that were admitted are over, or need not be executed here.</summary>
     public void Leave(int requests)
     {
         lock (_gate)
         {
-            var full = _waiting >= slots;
-            _waiting -= requests;
-            if (full && _waiting < slots)
+            var full = _held >= Room;
+            _held -= requests;
+            if (full && _held < Room)
             {
                 _room.TrySetResult();
                 _room = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);

@@ -32,7 +32,11 @@ internal sealed partial class PageExecution(
     private readonly Channel<(int Position, StoredResult Result)> _finished =
         Channel.CreateUnbounded<(int, StoredResult)>(new UnboundedChannelOptions { SingleReader = true });
 
+    /// <summary>Results that came in so many pieces take noticeably more room than in one.</summary>
+    private const int WorthCompacting = 4;
+
     private readonly SortedList<int, StoredResult> _stored = [];
+    private int _pieces;
     private int _admitted = held.Page.Count;
 
     public Page Page => held.Page;
@@ -63,6 +67,12 @@ internal sealed partial class PageExecution(
         return stored == open.Count;
     }
 
+    /// <summary>Makes one block of results that a slow model delivered one by one.</summary>
+    public Task CompactAsync()
+        => SoleAuthor && _pieces >= WorthCompacting && Page.Count <= ResultStore.MaxBlock
+            ? results.CompactAsync(Page.BatchId, Page.Lane, Page.From, [.. _stored.Values])
+            : Task.CompletedTask;
+
     public RequestsCompleted Report() => new()
     {
         BatchId = Page.BatchId,
@@ -81,7 +91,6 @@ internal sealed partial class PageExecution(
 
     private async Task ExecuteAsync(int position, StoredRequest request, CancellationToken cancellationToken)
     {
-        var left = false;
         try
         {
             var counted = 0;
@@ -101,12 +110,6 @@ internal sealed partial class PageExecution(
                     {
                         failures--;
                         continue;
-                    }
-
-                    if (!left)
-                    {
-                        Leave(1);
-                        left = true;
                     }
 
                     outcome = await client.CompleteAsync(request.Parameters, cancellationToken);
@@ -144,10 +147,7 @@ internal sealed partial class PageExecution(
         }
         finally
         {
-            if (!left)
-            {
-                Leave(1);
-            }
+            Leave(1);
         }
     }
 
@@ -173,6 +173,7 @@ internal sealed partial class PageExecution(
             else if (status is StoreStatus.Stored)
             {
                 count += finished.Count;
+                _pieces++;
                 finished.ForEach(entry => _stored[entry.Position] = entry.Result);
             }
             else
@@ -204,10 +205,10 @@ internal sealed partial class PageExecution(
 
     private void Finish(int position, StoredResult result) => _finished.Writer.TryWrite((position, result));
 
-    private void Leave(int waiting)
+    private void Leave(int over)
     {
-        Interlocked.Add(ref _admitted, -waiting);
-        worker.Leave(waiting);
+        Interlocked.Add(ref _admitted, -over);
+        worker.Leave(over);
     }
 
     private static StoredResult Succeeded(in StoredRequest request, InferenceOutcome.Succeeded outcome) => new(

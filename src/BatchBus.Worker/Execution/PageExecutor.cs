@@ -120,6 +120,7 @@ internal sealed partial class PageExecutor(
 
     private async Task ReportAsync(PageExecution execution)
     {
+        await execution.CompactAsync();
         await bus.Publish(execution.Report(), _stopped.Token);
         await pages.ForgetAsync(execution.Page);
     }

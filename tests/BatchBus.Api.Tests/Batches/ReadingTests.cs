@@ -24,7 +24,7 @@ public sealed class ReadingTests
     [Test]
     public async Task A_wrong_verb_is_told_the_right_one()
         => await AssertErrorAsync(
-            await _server.SendAsync(HttpMethod.Put, "/v1/messages/batches"), HttpStatusCode.MethodNotAllowed, "invalid_request_error", "It takes POST");
+            await _server.SendAsync(HttpMethod.Put, "/v1/messages/batches"), HttpStatusCode.MethodNotAllowed, "invalid_request_error", "It takes GET, POST");
 
     [Test]
     public async Task Results_are_not_there_before_the_end()

@@ -96,7 +96,7 @@ public sealed class CloseBatchTests(StoreServer server) : StoreFixture(server)
     public async Task A_live_lease_holds_the_end_up_until_it_lapses()
     {
         var record = await BatchAsync(2);
-        await Pages.LeaseAsync(new Page(record.BatchId, 0, 0, 2), "worker", TimeSpan.FromMilliseconds(300));
+        await Pages.LeaseAsync(new Page(record.BatchId, 0, 0, 2), "worker", TimeSpan.FromSeconds(1));
         Assert.That(await Batches.CloseAsync(record.BatchId, BatchEndReason.Expired), Is.EqualTo(CloseResult.Leased));
 
         await Eventually.ThatAsync(

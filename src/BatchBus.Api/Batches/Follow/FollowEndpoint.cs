@@ -27,7 +27,7 @@ internal sealed class FollowEndpoint(BatchResponse batches, BatchStore store, Mo
         while (true)
         {
             var data = JsonSerializer.Serialize(Progress(record), BatchProgressJson.Default.BatchProgress);
-            if (data != sent)
+            if (data != sent || record.ClosedAt is not null)
             {
                 sent = data;
                 await context.Response.WriteAsync(

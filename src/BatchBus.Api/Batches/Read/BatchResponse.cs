@@ -29,7 +29,8 @@ internal sealed class BatchResponse(BatchStore batches, IOptions<ApiOptions> opt
         Write(json, context, record);
     }
 
-    private void Write(Utf8JsonWriter json, HttpContext context, BatchRecord record)
+    /// <summary>Writes the batch object.</summary>
+    public void Write(Utf8JsonWriter json, HttpContext context, BatchRecord record)
     {
         var ended = record.ClosedAt is not null;
         var counts = record.FinalCounts;
@@ -49,8 +50,8 @@ internal sealed class BatchResponse(BatchStore batches, IOptions<ApiOptions> opt
         WriteTime(json, "expires_at", record.ExpiresAt);
         WriteTime(json, "ended_at", record.ClosedAt);
         WriteTime(json, "cancel_initiated_at", record.CancelInitiatedAt);
-        json.WriteNull("archived_at");
-        if (ended)
+        WriteTime(json, "archived_at", record.ArchivedAt);
+        if (ended && record.ArchivedAt is null)
         {
             json.WriteString("results_url", $"{BaseUrl(context.Request)}/v1/messages/batches/{id}/results");
         }

@@ -34,6 +34,11 @@ internal sealed class ResultsEndpoint(BatchResponse batches, ResultStore results
                 $"The results of {id} are not there yet: the batch is {(record.CancelInitiatedAt is null ? "in_progress" : "canceling")}. Poll it until processing_status is \"ended\".");
         }
 
+        if (record.ArchivedAt is not null)
+        {
+            throw ApiException.NotFound($"The results of {id} were kept for their time and have been removed. The batch itself can still be read.");
+        }
+
         var response = context.Response;
         response.ContentType = "application/x-jsonl";
         response.Headers.ContentDisposition = $"attachment; filename*=utf-8''{BatchId.Format(record.BatchId)}_results.jsonl";

@@ -1,0 +1,29 @@
+using System.Text.Json;
+using BatchBus.Api.Batches.Read;
+using BatchBus.Api.Errors;
+using BatchBus.Contracts;
+using BatchBus.Storage.Batches;
+using Microsoft.AspNetCore.Http;
+
+namespace BatchBus.Api.Batches.Delete;
+
+/// <summary><c>DELETE /v1/messages/batches/{id}</c>: everything of an ended batch.</summary>
+internal sealed class DeleteBatchEndpoint(BatchStore batches, BatchResponse response)
+{
+    public async Task HandleAsync(HttpContext context, string id)
+    {
+        var record = await response.FindAsync(context, id);
+        if (record.ClosedAt is null)
+        {
+            throw ApiException.InvalidRequest($"{id} has not ended yet and cannot be deleted. Cancel it first, and wait until processing_status is \"ended\".");
+        }
+
+        await batches.DeleteAsync(record);
+        context.Response.ContentType = "application/json";
+        await using var json = new Utf8JsonWriter(context.Response.BodyWriter);
+        json.WriteStartObject();
+        json.WriteString("id", BatchId.Format(record.BatchId));
+        json.WriteString("type", "message_batch_deleted");
+        json.WriteEndObject();
+    }
+}

@@ -1,0 +1,44 @@
+namespace BatchBus.Cli.Tests;
+
+public sealed class HelpTests
+{
+    [TestCase(new string[0], new[] { "run <FILE>", "serve", "simulate", "keys" })]
+    [TestCase(new[] { "--help" }, new[] { "run <FILE>", "serve", "simulate", "keys" })]
+    [TestCase(new[] { "run", "--help" }, new[] { "--stage", "--endpoint <MODEL=URL>", "--served-model", "--output", "--data", "--again", "Exit code" })]
+    [TestCase(new[] { "serve", "--help" }, new[] { "--urls", "appsettings.json", "http://127.0.0.1:8080" })]
+    [TestCase(new[] { "simulate", "--help" }, new[] { "--urls", "--latency", "--api-key" })]
+    [TestCase(new[] { "keys", "create", "--help" }, new[] { "--workspace" })]
+    public async Task Help_names_what_there_is(string[] args, string[] expected)
+    {
+        using var cli = new CommandLine();
+
+        var run = await cli.RunAsync(args);
+
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(run.ExitCode, Is.Zero, run.Errors);
+            foreach (var text in expected)
+            {
+                Assert.That(run.Output, Does.Contain(text));
+            }
+        }
+    }
+
+    [TestCase(new[] { "submitt" }, "'submitt'", "batchbus --help")]
+    [TestCase(new[] { "run", "a.jsonl", "--stag", "x" }, "'--stag'", "batchbus run --help")]
+    [TestCase(new[] { "run" }, "Required argument missing", "batchbus run --help")]
+    [TestCase(new[] { "serve", "--port", "80" }, "'--port'", "batchbus serve --help")]
+    [TestCase(new[] { "simulate", "--latency", "20" }, "20", "batchbus simulate --help")]
+    public async Task A_mistake_is_named_with_where_to_look(string[] args, string mistake, string help)
+    {
+        using var cli = new CommandLine();
+
+        var run = await cli.RunAsync(args);
+
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(run.ExitCode, Is.EqualTo(1));
+            Assert.That(run.Errors, Does.Contain(mistake).And.Contain(help).And.Not.Contain("   at "));
+        }
+    }
+}

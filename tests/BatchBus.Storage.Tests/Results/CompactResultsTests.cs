@@ -1,0 +1,44 @@
+using BatchBus.Contracts;
+using BatchBus.Storage.Results;
+using StackExchange.Redis;
+
+namespace BatchBus.Storage.Tests.Results;
+
+public sealed class CompactResultsTests(StoreServer server) : StoreFixture(server)
+{
+    [Test]
+    public async Task Results_that_came_one_by_one_become_one_block_that_reads_the_same()
+    {
+        var record = await BatchAsync(Enumerable.Repeat<string?>("m", 40));
+        for (var position = 0; position < 40; position++)
+        {
+            await Results.StoreAsync(record.BatchId, 0, [(position, Result(position))]);
+        }
+
+        var before = await Results.ReadAsync(record.BatchId, 0, 0, 40);
+
+        await Results.CompactAsync(record.BatchId, 0, 5, [.. before.Where(entry => entry.Position is >= 5 and < 37).Select(entry => entry.Result)]);
+
+        var after = await Results.ReadAsync(record.BatchId, 0, 0, 40);
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(after.Select(entry => (entry.Position, entry.Result.CustomId)), Is.EqualTo(before.Select(entry => (entry.Position, entry.Result.CustomId))));
+            Assert.That(after.Select(entry => entry.Result.Line.ToArray()), Is.EqualTo(before.Select(entry => entry.Result.Line.ToArray())));
+            Assert.That(await Database.HashLengthAsync(new BatchKeys(record.BatchId).Results(0)), Is.EqualTo(9));
+            Assert.That((await Batches.FindAsync(record.BatchId))!.Succeeded, Is.EqualTo(40));
+        }
+    }
+
+    [Test]
+    public async Task Blocks_of_a_closed_batch_do_not_move()
+    {
+        var record = await BatchAsync(Enumerable.Repeat<string?>("m", 2));
+        await Results.StoreAsync(record.BatchId, 0, [(0, Result(0))]);
+        await Results.StoreAsync(record.BatchId, 0, [(1, Result(1))]);
+        await Batches.CloseAsync(record.BatchId, BatchEndReason.Completed);
+
+        await Results.CompactAsync(record.BatchId, 0, 0, [Result(0), Result(1)]);
+
+        Assert.That((await Database.HashKeysAsync(new BatchKeys(record.BatchId).Results(0))).Order(), Is.EqualTo(new RedisValue[] { 0, 1 }));
+    }
+}
