@@ -48,7 +48,7 @@ public sealed class ModelsTests
         {
             var found = new List<string>();
             var page = await _server.GetAsync($"/v1/models?limit=1{(cursor == "before_id" ? "&before_id=extra-2" : "")}");
-            while (true)
+            while (found.Count < Names.Length)
             {
                 found.AddRange(page.GetProperty("data").EnumerateArray().Select(model => model.GetProperty("id").GetString()!));
                 if (!page.GetProperty("has_more").GetBoolean())
