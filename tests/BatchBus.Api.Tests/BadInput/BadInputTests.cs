@@ -10,7 +10,7 @@ public sealed class BadInputTests
 {
     private static readonly TimeSpan TimeLimit = TimeSpan.FromSeconds(40);
     private static readonly IEnumerable<string> Categories = BadInputs.All.Select(bad => bad.Category).Distinct();
-    private ApiServer _server;
+    private ApiServer _server = null!;
 
     [OneTimeSetUp]
     public async Task StartAsync() => _server = await ApiServer.StartAsync(("BatchBus:MaxUploadTime", "00:00:30"));

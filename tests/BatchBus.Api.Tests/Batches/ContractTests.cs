@@ -12,7 +12,7 @@ public sealed class ContractTests
          {"custom_id":"unknown","params":{"model":"gpt-9","max_tokens":10,"messages":[{"role":"user","content":"hi"}]}}]
         """;
 
-    private ApiServer _server;
+    private ApiServer _server = null!;
 
     [OneTimeSetUp]
     public async Task StartAsync() => _server = await ApiServer.StartAsync(("BatchBus:PublicBaseUrl", "https://models.example/anthropic/"));

@@ -9,7 +9,7 @@ namespace BatchBus.Api.Tests.Batches;
 public sealed class EncodedCreateTests
 {
     private const string Body = """{"requests":[{"custom_id":"a","params":{"model":"mistral-7b","max_tokens":10,"messages":[{"role":"user","content":"hi"}]}}]}""";
-    private ApiServer _server;
+    private ApiServer _server = null!;
 
     [SetUp]
     public async Task StartAsync() => _server = await ApiServer.StartAsync(("BatchBus:MaxUploadTime", "00:00:04"));

@@ -8,7 +8,7 @@ namespace BatchBus.Api.Tests.Batches;
 public sealed class LifecycleTests
 {
     private const string SlowModel = "lognormal:1s,0";
-    private ApiServer _server;
+    private ApiServer _server = null!;
 
     [SetUp]
     public async Task StartAsync() => _server = await ApiServer.StartAsync();

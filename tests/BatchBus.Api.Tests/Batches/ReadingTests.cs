@@ -6,7 +6,7 @@ namespace BatchBus.Api.Tests.Batches;
 
 public sealed class ReadingTests
 {
-    private ApiServer _server;
+    private ApiServer _server = null!;
 
     [OneTimeSetUp]
     public async Task StartAsync() => _server = await ApiServer.StartAsync();

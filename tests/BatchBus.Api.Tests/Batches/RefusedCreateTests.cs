@@ -7,7 +7,7 @@ namespace BatchBus.Api.Tests.Batches;
 public sealed class RefusedCreateTests
 {
     private const string Params = """{"model":"mistral-7b","max_tokens":10,"messages":[{"role":"user","content":"hi"}]}""";
-    private ApiServer _server;
+    private ApiServer _server = null!;
 
     [OneTimeSetUp]
     public async Task StartAsync() => _server = await ApiServer.StartAsync();

@@ -11,7 +11,7 @@ namespace BatchBus.Api.Tests.Batches;
 /// <summary>However often a create is repeated, it makes one batch.</summary>
 public sealed class RepeatedCreateTests
 {
-    private ApiServer _server;
+    private ApiServer _server = null!;
 
     [OneTimeSetUp]
     public async Task StartAsync() => _server = await ApiServer.StartAsync();

@@ -8,9 +8,9 @@ namespace BatchBus.Api.Tests.Batches;
 /// <summary>Downloads that are continued, and results of a batch that still runs.</summary>
 public sealed class ResultsDownloadTests
 {
-    private ApiServer _server;
-    private string _path;
-    private byte[] _all;
+    private ApiServer _server = null!;
+    private string _path = null!;
+    private byte[] _all = null!;
 
     [OneTimeSetUp]
     public async Task StartAsync()

@@ -7,7 +7,7 @@ namespace BatchBus.Api.Tests.Documentation;
 
 public sealed partial class DocumentationTests
 {
-    private ApiServer _server;
+    private ApiServer _server = null!;
 
     [OneTimeSetUp]
     public async Task StartAsync() => _server = await ApiServer.StartAsync();

@@ -6,7 +6,7 @@ namespace BatchBus.Api.Tests.Models;
 public sealed class ModelsTests
 {
     private static readonly string[] Names = ["mistral-7b", "llama-70b", "extra-1", "extra-2"];
-    private ApiServer _server;
+    private ApiServer _server = null!;
 
     [OneTimeSetUp]
     public async Task StartAsync() => _server = await ApiServer.StartAsync(

@@ -5,8 +5,8 @@ namespace BatchBus.Orchestrator.Tests.Batches;
 
 public sealed class When_a_batch_is_canceled
 {
-    private OrchestratorBus _bus;
-    private BatchRecord _record;
+    private OrchestratorBus _bus = null!;
+    private BatchRecord _record = null!;
 
     [SetUp]
     public async Task BeginAsync()
