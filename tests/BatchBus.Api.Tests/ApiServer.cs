@@ -121,32 +121,37 @@ internal sealed class ApiServer : IAsyncDisposable
             Assert.That(body.GetProperty("error").GetProperty("type").GetString(), Is.EqualTo(type));
             Assert.That(body.GetProperty("error").GetProperty("message").GetString(), Does.Contain(message));
             Assert.That(body.GetProperty("request_id").GetString(), Is.EqualTo(response.Headers.GetValues("request-id").Single()));
-            Assert.That(await StoredAsync(), Is.Empty, "nothing is stored");
+            Assert.That(await StoredWithSubmissionsAsync(), Is.Empty, "nothing is stored");
         }
     }
 
-    /// <summary>Every key of batches and submissions that is not a short-lived mark.</summary>
+    /// <summary>Every key of a batch that is not a short-lived mark, and its entry in the schedule.</summary>
     public async Task<IReadOnlyList<string>> StoredAsync()
     {
         var keys = new List<string>();
-        await foreach (var found in Redis.Multiplexer.GetServers()[0].KeysAsync(pattern: "batchbus:*"))
+        foreach (var key in await KeysAsync("batchbus:{*"))
         {
-            var key = (string)found!;
-            if (!key.StartsWith("batchbus:{", StringComparison.Ordinal) && !key.StartsWith("batchbus:submission:", StringComparison.Ordinal))
+            if (!key.EndsWith(":record", StringComparison.Ordinal) || !await Redis.HashExistsAsync(key, "abandoned"))
             {
-                continue;
+                keys.Add(key);
             }
-
-            if (key.EndsWith(":record", StringComparison.Ordinal) && (_marks.Contains(key) || await Redis.HashExistsAsync(key, "abandoned")))
-            {
-                _marks.Add(key);
-                continue;
-            }
-
-            keys.Add(key);
         }
 
         return [.. keys, .. (await Redis.SortedSetRangeByRankAsync("batchbus:schedule")).Select(id => $"schedule: {id}")];
+    }
+
+    /// <summary>The same, and what creates are known by while they may be repeated.</summary>
+    public async Task<IReadOnlyList<string>> StoredWithSubmissionsAsync() => [.. await StoredAsync(), .. await KeysAsync("batchbus:submission:*")];
+
+    private async Task<IReadOnlyList<string>> KeysAsync(string pattern)
+    {
+        var keys = new List<string>();
+        await foreach (var key in Redis.Multiplexer.GetServers()[0].KeysAsync(pattern: pattern))
+        {
+            keys.Add((string)key!);
+        }
+
+        return keys;
     }
 
     private static ByteArrayContent Json(byte[] body) => new(body) { Headers = { ContentType = new("application/json") } };

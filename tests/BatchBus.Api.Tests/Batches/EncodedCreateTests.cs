@@ -77,7 +77,7 @@ public sealed class EncodedCreateTests
         var answer = await reader.ReadToEndAsync(deadline.Token);
 
         Assert.That(answer, Does.StartWith("HTTP/1.1 408 ").And.Contain("\"timeout_error\"").And.Contain("request_id"));
-        await TestServers.Eventually.ThatAsync(async () => (await _server.StoredAsync()).Count == 0, "nothing is stored");
+        await TestServers.Eventually.ThatAsync(async () => (await _server.StoredWithSubmissionsAsync()).Count == 0, "nothing is stored");
     }
 
     private static byte[] Encode(string encoding, byte[] content)

@@ -219,7 +219,7 @@ public sealed class RepeatedCreateTests
         await server.CreateAsync(body, ("x-stainless-retry-count", "1"));
         var last = Id(await server.CreateAsync(body, ("x-stainless-retry-count", "2")));
 
-        var stored = await server.StoredAsync();
+        var stored = await server.StoredWithSubmissionsAsync();
 
         Assert.That(stored.Where(found => !found.Contains(id, StringComparison.Ordinal) && !found.Contains(last, StringComparison.Ordinal)), Has.Exactly(2).Contains("submission"));
     }
