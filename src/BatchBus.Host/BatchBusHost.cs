@@ -38,7 +38,8 @@ public static class BatchBusHost
     /// <exception cref="InvalidSettingsException">The settings do not allow a start.</exception>
     public static async Task<WebApplication> BuildAsync(string[] args, Action<IConfigurationManager>? configure = null)
     {
-        var builder = WebApplication.CreateSlimBuilder(args);
+        // Settings are read once; watching for changes would watch the whole working directory.
+        var builder = WebApplication.CreateSlimBuilder([.. args, "--hostBuilder:reloadConfigOnChange=false"]);
         configure?.Invoke(builder.Configuration);
         var settings = HostSettings.Read(builder.Configuration);
         RefuseOpenDoor(builder.Configuration);

@@ -46,7 +46,7 @@ internal sealed class EmbeddedStore : IDisposable
             "--aof", "--aof-commit-wait", "--recover", "--fail-on-recovery-error",
             "--checkpointdir", directory,
             "--device-type", "RandomAccess",
-            "--memory", "256m", "--page", "4m", "--index", "16m",
+            "--memory", "128m", "--page", "4m", "--index", "16m",
             "--aof-memory", "64m", "--aof-page-size", "32m",
             "--logger-level", "Error", "-q",
         ]);
