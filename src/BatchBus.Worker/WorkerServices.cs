@@ -44,7 +44,7 @@ public static class WorkerServices
         {
             bus.ReceiveEndpoint($"model-{worker.Model}", endpoint =>
             {
-                var pages = Math.Clamp(worker.Slots / 8, 2, 16);
+                var pages = Math.Clamp(worker.Slots / 16, 2, 16);
                 endpoint.ConfigureConsumeTopology = false;
                 endpoint.PrefetchCount = pages;
                 endpoint.ConcurrentMessageLimit = pages;

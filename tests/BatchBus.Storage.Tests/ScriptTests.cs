@@ -4,6 +4,7 @@ using System.Text;
 using System.Text.RegularExpressions;
 using BatchBus.Contracts;
 using BatchBus.Storage.Batches;
+using BatchBus.Storage.Limits;
 using BatchBus.Storage.Pages;
 using BatchBus.Storage.Requests;
 using BatchBus.Storage.Results;
@@ -115,7 +116,13 @@ public sealed partial class ScriptTests
         {
         }
 
-        await new SubmissionStore(connection).ClaimAsync("acme", "submission", batchId);
+        var submissions = new SubmissionStore(connection);
+        await submissions.ClaimAsync("acme", "submission", batchId);
+        await submissions.HoldAsync("acme", "submission", batchId, TimeSpan.FromMinutes(1));
+        await submissions.ReleaseAsync("acme", "submission", batchId);
+        var limits = new LimitStore(connection, batches, TimeProvider.System);
+        await limits.CountCallAsync("key", 10);
+        await limits.AddWaitingAsync("acme", batchId, 1, 10);
         await schedule.ClaimAsync(100, TimeSpan.FromMinutes(1));
         await batches.MarkAnnouncedAsync(batchId, TimeSpan.FromDays(29));
 

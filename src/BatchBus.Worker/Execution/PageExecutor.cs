@@ -9,6 +9,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
+using StackExchange.Redis;
 
 namespace BatchBus.Worker.Execution;
 
@@ -31,14 +32,16 @@ internal sealed partial class PageExecutor(
     /// <summary>Begins to execute a page; false when it is being executed here already, or is handed back because the worker is stopping.</summary>
     public async ValueTask<bool> TryStartAsync(HeldPage page, PageLease lease, ModelWorker worker)
     {
-        if (Volatile.Read(ref _stopping))
+        if (!held.TryAdd(page))
         {
-            await pages.DeferAsync(page.Page, held.Owner, TimeSpan.Zero, endpointFailed: true);
             return false;
         }
 
-        if (!held.TryAdd(page))
+        // After the page is listed: a stop either finds it in the list, or is seen here.
+        if (Volatile.Read(ref _stopping))
         {
+            held.Remove(page);
+            await HandBackAsync(page.Page);
             return false;
         }
 
@@ -84,11 +87,24 @@ internal sealed partial class PageExecutor(
         await _stopped.CancelAsync();
         foreach (var page in held.All)
         {
-            await pages.DeferAsync(page.Page, held.Owner, TimeSpan.Zero, endpointFailed: true);
+            await HandBackAsync(page.Page);
         }
     }
 
     public void Dispose() => _stopped.Dispose();
+
+    /// <summary>Lets others have a page at once. Where the store cannot be reached, its lease lapses by itself.</summary>
+    private async Task HandBackAsync(Page page)
+    {
+        try
+        {
+            await pages.DeferAsync(page, held.Owner, TimeSpan.Zero, endpointFailed: true);
+        }
+        catch (Exception exception) when (exception is RedisException or RedisTimeoutException)
+        {
+            Log.NotHandedBack(logger, BatchId.Format(page.BatchId), page.Name, exception.GetType().Name);
+        }
+    }
 
     private async Task ExecuteAsync(HeldPage page, PageLease lease, ModelWorker worker)
     {
@@ -137,6 +153,9 @@ internal sealed partial class PageExecutor(
 
     private static partial class Log
     {
+        [LoggerMessage(LogLevel.Warning, "{BatchId}: page {Page} could not be handed back ({Error}); its lease lapses in seconds")]
+        public static partial void NotHandedBack(ILogger logger, string batchId, string page, string error);
+
         [LoggerMessage(LogLevel.Error, "{BatchId}: page {Page} could not be executed; its lease lapses and it is tried again")]
         public static partial void PageFailed(ILogger logger, string batchId, string page, Exception exception);
     }
