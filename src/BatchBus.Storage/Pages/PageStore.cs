@@ -1,3 +1,4 @@
+using BatchBus.Storage.Results;
 using StackExchange.Redis;
 
 namespace BatchBus.Storage.Pages;
@@ -38,7 +39,7 @@ public sealed class PageStore(IConnectionMultiplexer redis)
         };
         return status is not PageLeaseStatus.Leased
             ? new PageLease(status, 0, [])
-            : new PageLease(status, (int)answer[1], Finished((byte[]?)answer[2] ?? [], page.Count));
+            : new PageLease(status, (int)answer[1], Outcomes.Finished((byte[]?)answer[2], page.Count));
     }
 
     /// <summary>Prolongs leases on pages of one batch.</summary>
@@ -84,15 +85,4 @@ public sealed class PageStore(IConnectionMultiplexer redis)
     /// <param name="pause">Until it may be queued yet again.</param>
     public async Task<bool> RequeueAsync(Page page, string? entry, TimeSpan pause)
         => (int)await Requeue.RunAsync(Database, [new BatchKeys(page.BatchId).Pages], [page.Name, entry ?? "", (long)pause.TotalMilliseconds]) == 1;
-
-    private static bool[] Finished(byte[] outcomes, int count)
-    {
-        var finished = new bool[count];
-        for (var i = 0; i < outcomes.Length; i++)
-        {
-            finished[i] = outcomes[i] != 0;
-        }
-
-        return finished;
-    }
 }

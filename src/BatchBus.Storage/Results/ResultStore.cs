@@ -81,16 +81,7 @@ public sealed class ResultStore(IConnectionMultiplexer redis, RequestStore reque
 
     /// <summary>Per request of a range, whether it has a result.</summary>
     public async Task<bool[]> FinishedAsync(Guid batchId, int lane, int from, int count)
-    {
-        var outcomes = (byte[]?)await Database.StringGetRangeAsync(new BatchKeys(batchId).Outcomes(lane), from, from + count - 1) ?? [];
-        var finished = new bool[count];
-        for (var i = 0; i < outcomes.Length; i++)
-        {
-            finished[i] = outcomes[i] != 0;
-        }
-
-        return finished;
-    }
+        => Outcomes.Finished((byte[]?)await Database.StringGetRangeAsync(new BatchKeys(batchId).Outcomes(lane), from, from + count - 1), count);
 
     /// <summary>Reads the stored results of a range of a lane, in order, leaving out requests without one.</summary>
     public async Task<IReadOnlyList<(int Position, StoredResult Result)>> ReadAsync(Guid batchId, int lane, int from, int count)

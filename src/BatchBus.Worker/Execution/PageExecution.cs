@@ -73,15 +73,8 @@ internal sealed partial class PageExecution(
             ? results.CompactAsync(Page.BatchId, Page.Lane, Page.From, [.. _stored.Values])
             : Task.CompletedTask;
 
-    public RequestsCompleted Report() => new()
-    {
-        BatchId = Page.BatchId,
-        Model = held.Model,
-        Lane = Page.Lane,
-        From = Page.From,
-        Count = Page.Count,
-        Requests = [.. _stored.Values.Select(result => PageExecutor.Completed(result))],
-    };
+    /// <summary>The results that this execution has stored, in the order of the lane.</summary>
+    public IEnumerable<StoredResult> Stored => _stored.Values;
 
     public ValueTask DisposeAsync()
     {

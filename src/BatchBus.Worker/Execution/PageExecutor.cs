@@ -49,22 +49,11 @@ internal sealed partial class PageExecutor(
         return true;
     }
 
-    /// <summary>Reports a page whose requests all have results.</summary>
+    /// <summary>Reports a page whose requests all have results, by what is stored.</summary>
     public async Task ReportAsync(Page page, string model, CancellationToken cancellationToken)
     {
         var stored = await results.ReadAsync(page.BatchId, page.Lane, page.From, page.Count);
-        await bus.Publish(
-            new RequestsCompleted
-            {
-                BatchId = page.BatchId,
-                Model = model,
-                Lane = page.Lane,
-                From = page.From,
-                Count = page.Count,
-                Requests = [.. stored.Select(entry => Completed(entry.Result))],
-            },
-            cancellationToken);
-        await pages.ForgetAsync(page);
+        await ReportAsync(page, model, stored.Select(entry => entry.Result), cancellationToken);
     }
 
     public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
@@ -114,7 +103,7 @@ internal sealed partial class PageExecutor(
             await using var execution = new PageExecution(page, lease, worker, services.GetRequiredKeyedService<IModelClient>(page.Model), requests, results, time, logger);
             if (await execution.RunAsync(_stopped.Token))
             {
-                await StoreRetry.RunAsync(() => execution.SoleAuthor ? ReportAsync(execution) : ReportAsync(page.Page, page.Model, _stopped.Token), time, logger, _stopped.Token);
+                await StoreRetry.RunAsync(() => execution.SoleAuthor ? CompactAndReportAsync(execution, page.Model) : ReportAsync(page.Page, page.Model, _stopped.Token), time, logger, _stopped.Token);
             }
             else if (page.State is not HeldPageState.Lost)
             {
@@ -134,14 +123,30 @@ internal sealed partial class PageExecutor(
         held.Remove(page);
     }
 
-    private async Task ReportAsync(PageExecution execution)
+    /// <summary>The page is forgotten only once its report is published: until then its lease leads back to it.</summary>
+    private async Task ReportAsync(Page page, string model, IEnumerable<StoredResult> stored, CancellationToken cancellationToken)
     {
-        await execution.CompactAsync();
-        await bus.Publish(execution.Report(), _stopped.Token);
-        await pages.ForgetAsync(execution.Page);
+        await bus.Publish(
+            new RequestsCompleted
+            {
+                BatchId = page.BatchId,
+                Model = model,
+                Lane = page.Lane,
+                From = page.From,
+                Count = page.Count,
+                Requests = [.. stored.Select(result => Completed(result))],
+            },
+            cancellationToken);
+        await pages.ForgetAsync(page);
     }
 
-    internal static RequestCompleted Completed(in StoredResult result) => new()
+    private async Task CompactAndReportAsync(PageExecution execution, string model)
+    {
+        await execution.CompactAsync();
+        await ReportAsync(execution.Page, model, execution.Stored, _stopped.Token);
+    }
+
+    private static RequestCompleted Completed(in StoredResult result) => new()
     {
         Index = result.Index,
         CustomId = result.CustomId,
