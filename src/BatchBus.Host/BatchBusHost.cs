@@ -52,9 +52,8 @@ public static class BatchBusHost
 
         var services = builder.Services;
         services.AddSingleton(settings);
-        services.AddSingleton(TimeProvider.System);
-        services.AddBatchBusInference(builder.Configuration);
         services.AddBatchBusStorage();
+        services.AddBatchBusInference(builder.Configuration);
         services.AddHealthChecks().AddCheck<RedisHealth>("redis", tags: [ReadyTag]);
         services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(30));
         await services.AddRedisAsync(settings);
