@@ -52,6 +52,10 @@ internal sealed class Benchmark(RabbitMqServer rabbitMq, SimulatorProcess simula
         return installation;
     }
 
+    /// <summary>BatchBus on RabbitMQ and on a Redis of its own, not warmed up.</summary>
+    public Task<Installation> StartColdOnServersAsync(int slots, params (string Name, string Value)[] settings)
+        => Installation.StartOnServersAsync(simulator, rabbitMq, "everysec", slots, settings);
+
     /// <summary>BatchBus in one process, warmed up.</summary>
     public async Task<Installation> StartEmbeddedAsync(int slots)
     {

@@ -18,7 +18,7 @@ Dictionary<int, (string Title, double Weight, Func<Benchmark, Task> Run)> measur
     [4] = (Streaming.Title, 1.5, Streaming.RunAsync),
     [5] = (Footprint.Title, 1.5, Footprint.RunAsync),
     [6] = (Growth.Title, 2, Growth.RunAsync),
-    [7] = (SmallBehindLarge.Title, 1, SmallBehindLarge.RunAsync),
+    [7] = (Fairness.Title, 1.5, Fairness.RunAsync),
 };
 
 // The first three are this program in the part of the model and of the floors, as processes of their own.

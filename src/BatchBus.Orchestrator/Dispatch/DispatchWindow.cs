@@ -35,6 +35,6 @@ internal sealed class DispatchWindow(FleetStore fleets, IOptions<DispatchOptions
         var slots = Math.Max(known.Fleet.Slots, known.Fleet.Workers == 0 ? AssumedSlots : 1);
         var window = (int)(slots * options.Value.WindowFactor);
         var share = (int)(window * known.Fleet.ShareOf(workspace));
-        return (known.Fleet, Math.Max(Math.Max(1, share), Math.Min(unfinished, window / SmallPart)));
+        return (known.Fleet, Math.Max(Math.Max(1, share), unfinished <= window / SmallPart ? unfinished : 0));
     }
 }

@@ -5,6 +5,8 @@ using System.Net.Http.Json;
 using System.Text.Json;
 using BatchBus.Benchmarks.Rivals;
 using BatchBus.Benchmarks.Work;
+using BatchBus.Storage.Batches;
+using BatchBus.Storage.Schedule;
 using BatchBus.TestServers;
 using StackExchange.Redis;
 
@@ -71,11 +73,13 @@ internal sealed class Installation : IAsyncDisposable
         return new BatchRun(work.Count, accepted, ended, read, body.Length, results.Length, usage, redisBytes, correctness);
     }
 
-    public async Task<string> SubmitAsync(ReadOnlyMemory<byte> body)
+    public async Task<string> SubmitAsync(ReadOnlyMemory<byte> body, string? key = null)
     {
         using var content = new ReadOnlyMemoryContent(body);
         content.Headers.ContentType = new("application/json");
-        using var response = await _http.PostAsync("/v1/messages/batches", content);
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/messages/batches") { Content = content };
+        request.Headers.Authorization = key is null ? null : new("Bearer", key);
+        using var response = await _http.SendAsync(request);
         response.EnsureSuccessStatusCode();
         return (await response.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("id").GetString()!;
     }
@@ -99,6 +103,13 @@ internal sealed class Installation : IAsyncDisposable
 
     public async Task<bool> HasEndedAsync(string id)
         => (await _http.GetFromJsonAsync<JsonElement>($"/v1/messages/batches/{id}")).GetProperty("processing_status").GetString() == "ended";
+
+    /// <summary>Requests of a workspace's batches that have succeeded so far.</summary>
+    public async Task<int> SucceededAsync(string workspace)
+    {
+        var store = new BatchStore(_redisClient!, new BatchSchedule(_redisClient!, TimeProvider.System), TimeProvider.System);
+        return (await store.ListAsync(workspace, null, null, limit: 100)).Batches.Sum(batch => batch.Succeeded);
+    }
 
     /// <summary>The results file.</summary>
     public async Task<ReadOnlyMemory<byte>> ReadResultsAsync(string id, int expectedBytes)

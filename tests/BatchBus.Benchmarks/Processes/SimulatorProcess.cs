@@ -40,8 +40,11 @@ internal sealed class SimulatorProcess : IAsyncDisposable
         await Task.Delay(Timeout.Infinite);
     }
 
-    public async Task SetLatencyAsync(TimeSpan latency)
-        => (await _http.PutAsync("/simulator/latency", new StringContent(SimulatedLatency.Fixed(latency).ToString(), Encoding.UTF8))).EnsureSuccessStatusCode();
+    public Task SetLatencyAsync(TimeSpan latency) => SetLatencyAsync(SimulatedLatency.Fixed(latency));
+
+    /// <summary>Changes how long calls take from now on.</summary>
+    public async Task SetLatencyAsync(SimulatedLatency latency)
+        => (await _http.PutAsync("/simulator/latency", new StringContent(latency.ToString(), Encoding.UTF8))).EnsureSuccessStatusCode();
 
     /// <summary>Forgets all calls so far.</summary>
     public async Task ClearLogAsync() => (await _http.DeleteAsync("/simulator/log")).EnsureSuccessStatusCode();
