@@ -4,7 +4,9 @@ using System.Text.Json;
 namespace BatchBus.Api.Tests.Batches;
 
 /// <summary>The wire contract of a batch's whole life, for both generations of clients.</summary>
-public sealed class ContractTests
+[TestFixture(Mode.Embedded)]
+[TestFixture(Mode.Real)]
+public sealed class ContractTests(Mode mode)
 {
     private const string Requests = """
         [{"custom_id":"good","params":{"model":"claude-haiku-4-5","max_tokens":10,"messages":[{"role":"user","content":"hi\nthere"}]}},
@@ -15,7 +17,7 @@ public sealed class ContractTests
     private ApiServer _server = null!;
 
     [OneTimeSetUp]
-    public async Task StartAsync() => _server = await ApiServer.StartAsync(("BatchBus:PublicBaseUrl", "https://models.example/anthropic/"));
+    public async Task StartAsync() => _server = await ApiServer.StartAsync(mode, ("BatchBus:PublicBaseUrl", "https://models.example/anthropic/"));
 
     [OneTimeTearDown]
     public async Task StopAsync() => await _server.DisposeAsync();

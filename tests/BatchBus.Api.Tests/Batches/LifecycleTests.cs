@@ -5,13 +5,15 @@ using BatchBus.TestServers;
 namespace BatchBus.Api.Tests.Batches;
 
 /// <summary>List, cancel, expiry, retention and delete.</summary>
-public sealed class LifecycleTests
+[TestFixture(Mode.Embedded)]
+[TestFixture(Mode.Real)]
+public sealed class LifecycleTests(Mode mode)
 {
     private const string SlowModel = "lognormal:1s,0";
     private ApiServer _server = null!;
 
     [SetUp]
-    public async Task StartAsync() => _server = await ApiServer.StartAsync();
+    public async Task StartAsync() => _server = await ApiServer.StartAsync(mode);
 
     [TearDown]
     public async Task StopAsync() => await _server.DisposeAsync();
@@ -175,7 +177,7 @@ public sealed class LifecycleTests
     public async Task Results_are_removed_after_their_time_and_the_batch_stays()
     {
         await _server.DisposeAsync();
-        _server = await ApiServer.StartAsync(("BatchBus:Retention:Results", "00:00:05"));
+        _server = await ApiServer.StartAsync(mode, ("BatchBus:Retention:Results", "00:00:05"));
         var id = await SubmitAsync(10);
         await EndAsync(id);
         Assert.That(await ResultsAsync(id), Has.Count.EqualTo(10));

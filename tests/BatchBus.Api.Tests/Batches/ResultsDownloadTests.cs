@@ -6,7 +6,9 @@ using BatchBus.TestServers;
 namespace BatchBus.Api.Tests.Batches;
 
 /// <summary>Downloads that are continued, and results of a batch that still runs.</summary>
-public sealed class ResultsDownloadTests
+[TestFixture(Mode.Embedded)]
+[TestFixture(Mode.Real)]
+public sealed class ResultsDownloadTests(Mode mode)
 {
     private ApiServer _server = null!;
     private string _path = null!;
@@ -16,7 +18,7 @@ public sealed class ResultsDownloadTests
     public async Task StartAsync()
     {
         // Nothing listens there, so that a request waits.
-        _server = await ApiServer.StartAsync(("BatchBus:Models:away:BaseUrl", "http://127.0.0.1:1/v1"));
+        _server = await ApiServer.StartAsync(mode, ("BatchBus:Models:away:BaseUrl", "http://127.0.0.1:1/v1"));
         var id = (await _server.CreateAsync(Body(100))).GetProperty("id").GetString()!;
         await _server.EndAsync(id);
         _path = $"/v1/messages/batches/{id}/results";

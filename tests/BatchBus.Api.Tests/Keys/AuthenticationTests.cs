@@ -3,13 +3,15 @@ using BatchBus.Api.Keys;
 
 namespace BatchBus.Api.Tests.Keys;
 
-public sealed class AuthenticationTests
+[TestFixture(Mode.Embedded)]
+[TestFixture(Mode.Real)]
+public sealed class AuthenticationTests(Mode mode)
 {
     private const string Body = """{"requests":[{"custom_id":"a","params":{"model":"mistral-7b","max_tokens":10,"messages":[{"role":"user","content":"hi"}]}}]}""";
     private ApiServer _server = null!;
 
     [SetUp]
-    public async Task StartAsync() => _server = await ApiServer.StartAsync();
+    public async Task StartAsync() => _server = await ApiServer.StartAsync(mode);
 
     [TearDown]
     public async Task StopAsync() => await _server.DisposeAsync();
