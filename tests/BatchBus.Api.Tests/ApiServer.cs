@@ -42,7 +42,10 @@ internal sealed class ApiServer : IAsyncDisposable
         where T : notnull
         => _app!.Services.GetRequiredService<T>();
 
-    public static async Task<ApiServer> StartAsync(Mode mode, params (string Name, string Value)[] settings)
+    /// <summary>Starts on the servers of a mode.</summary>
+    /// <param name="mode">The servers.</param>
+    /// <param name="settings">Further settings; null takes one of the small limits away, so that the default holds.</param>
+    public static async Task<ApiServer> StartAsync(Mode mode, params (string Name, string? Value)[] settings)
     {
         var server = new ApiServer();
         try
@@ -135,7 +138,7 @@ internal sealed class ApiServer : IAsyncDisposable
     /// <summary>The same, and what creates are known by while they may be repeated.</summary>
     public async Task<IReadOnlyList<string>> StoredWithSubmissionsAsync() => [.. await StoredAsync(), .. await KeysAsync("batchbus:submission:*")];
 
-    private async Task<IReadOnlyList<(string Name, string Value)>> SettingsOfAsync(Mode mode)
+    private async Task<IReadOnlyList<(string Name, string? Value)>> SettingsOfAsync(Mode mode)
     {
         if (mode is Mode.Embedded)
         {
@@ -147,9 +150,9 @@ internal sealed class ApiServer : IAsyncDisposable
         return [("ConnectionStrings:Redis", redis), ("ConnectionStrings:RabbitMq", await Servers.NextVirtualHostAsync())];
     }
 
-    private async Task RunAsync(IEnumerable<(string Name, string Value)> settings)
+    private async Task RunAsync(IEnumerable<(string Name, string? Value)> settings)
     {
-        _app = await BatchBusHost.BuildAsync([], configuration => configuration.AddInMemoryCollection(new Dictionary<string, string?>
+        var all = new Dictionary<string, string?>
         {
             ["urls"] = "http://127.0.0.1:0",
             ["BatchBus:DataDirectory"] = _directory,
@@ -161,7 +164,13 @@ internal sealed class ApiServer : IAsyncDisposable
             ["BatchBus:ApiKeys:0:Hash"] = ApiKey.Hash(Key),
             ["BatchBus:ApiKeys:1:Workspace"] = "other",
             ["BatchBus:ApiKeys:1:Hash"] = ApiKey.Hash(OtherKey),
-        }).AddInMemoryCollection(settings.Select(setting => KeyValuePair.Create(setting.Name, (string?)setting.Value))));
+        };
+        foreach (var (name, value) in settings)
+        {
+            all[name] = value;
+        }
+
+        _app = await BatchBusHost.BuildAsync([], configuration => configuration.AddInMemoryCollection(all.Where(setting => setting.Value is not null)));
         SetLatency("20ms");
         await _app.StartAsync();
         Http.BaseAddress = new Uri(_app.Urls.First());
