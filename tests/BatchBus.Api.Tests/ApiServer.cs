@@ -11,16 +11,15 @@ using StackExchange.Redis;
 
 namespace BatchBus.Api.Tests;
 
-/// <summary>The whole of BatchBus in the test's process, embedded, with two workspaces and small limits.</summary>
+/// <summary>The whole of BatchBus in the test's process, on the servers of its mode, with two workspaces and small limits.</summary>
 internal sealed class ApiServer : IAsyncDisposable
 {
     public const int MaxBatchBytes = 4 << 20;
 
     private readonly string _directory = Directory.CreateTempSubdirectory("batchbus-api-").FullName;
 
-    /// <summary>Marks of given-up uploads that have been seen; they are not asked for again, or a corpus would take ever longer.</summary>
-    private readonly HashSet<string> _marks = [];
     private WebApplication? _app;
+    private int? _database;
 
     public string Key { get; } = ApiKey.New();
 
@@ -43,26 +42,22 @@ internal sealed class ApiServer : IAsyncDisposable
         where T : notnull
         => _app!.Services.GetRequiredService<T>();
 
-    public static async Task<ApiServer> StartAsync(params (string Name, string Value)[] settings)
+    /// <summary>Starts on the servers of a mode.</summary>
+    /// <param name="mode">The servers.</param>
+    /// <param name="settings">Further settings; null takes one of the small limits away, so that the default holds.</param>
+    public static async Task<ApiServer> StartAsync(Mode mode, params (string Name, string? Value)[] settings)
     {
         var server = new ApiServer();
-        server._app = await BatchBusHost.BuildAsync([], configuration => configuration.AddInMemoryCollection(new Dictionary<string, string?>
+        try
         {
-            ["urls"] = "http://127.0.0.1:0",
-            ["BatchBus:DataDirectory"] = server._directory,
-            ["BatchBus:LogLevel"] = "Warning",
-            ["BatchBus:MaxBatchBytes"] = $"{MaxBatchBytes}",
-            ["BatchBus:MaxBatchRequests"] = "1000",
-            ["BatchBus:MaxRequestBytes"] = $"{1 << 20}",
-            ["BatchBus:ApiKeys:0:Workspace"] = "sales",
-            ["BatchBus:ApiKeys:0:Hash"] = ApiKey.Hash(server.Key),
-            ["BatchBus:ApiKeys:1:Workspace"] = "other",
-            ["BatchBus:ApiKeys:1:Hash"] = ApiKey.Hash(server.OtherKey),
-        }).AddInMemoryCollection(settings.Select(setting => KeyValuePair.Create(setting.Name, (string?)setting.Value))));
-        server.SetLatency("20ms");
-        await server._app.StartAsync();
-        server.Http.BaseAddress = new Uri(server._app.Urls.First());
-        return server;
+            await server.RunAsync([.. await server.SettingsOfAsync(mode), .. settings]);
+            return server;
+        }
+        catch
+        {
+            await server.DisposeAsync();
+            throw;
+        }
     }
 
     /// <summary>How long the model takes from now on.</summary>
@@ -143,6 +138,48 @@ internal sealed class ApiServer : IAsyncDisposable
     /// <summary>The same, and what creates are known by while they may be repeated.</summary>
     public async Task<IReadOnlyList<string>> StoredWithSubmissionsAsync() => [.. await StoredAsync(), .. await KeysAsync("batchbus:submission:*")];
 
+    private async Task<IReadOnlyList<(string Name, string? Value)>> SettingsOfAsync(Mode mode)
+    {
+        if (mode is Mode.Embedded)
+        {
+            return [];
+        }
+
+        var (database, redis) = Servers.BorrowDatabase();
+        _database = database;
+        return [("ConnectionStrings:Redis", redis), ("ConnectionStrings:RabbitMq", await Servers.NextVirtualHostAsync())];
+    }
+
+    private async Task RunAsync(IEnumerable<(string Name, string? Value)> settings)
+    {
+        var all = new Dictionary<string, string?>
+        {
+            ["urls"] = "http://127.0.0.1:0",
+            ["BatchBus:DataDirectory"] = _directory,
+            ["BatchBus:LogLevel"] = "Warning",
+            ["BatchBus:MaxBatchBytes"] = $"{MaxBatchBytes}",
+            ["BatchBus:MaxBatchRequests"] = "1000",
+            ["BatchBus:MaxRequestBytes"] = $"{1 << 20}",
+            ["BatchBus:ApiKeys:0:Workspace"] = "sales",
+            ["BatchBus:ApiKeys:0:Hash"] = ApiKey.Hash(Key),
+            ["BatchBus:ApiKeys:1:Workspace"] = "other",
+            ["BatchBus:ApiKeys:1:Hash"] = ApiKey.Hash(OtherKey),
+        };
+        foreach (var (name, value) in settings)
+        {
+            all[name] = value;
+        }
+
+        _app = await BatchBusHost.BuildAsync([], configuration => configuration.AddInMemoryCollection(all.Where(setting => setting.Value is not null)));
+        SetLatency("20ms");
+        await _app.StartAsync();
+        Http.BaseAddress = new Uri(_app.Urls.First());
+
+        // As an operator's balancer does: what is sent before the queues stand arrives only when the sweeper sends it again.
+        await TestServers.Eventually.ThatAsync(
+            async () => (await Http.GetAsync(new Uri("/health/ready", UriKind.Relative))).IsSuccessStatusCode, "BatchBus is ready");
+    }
+
     private async Task<IReadOnlyList<string>> KeysAsync(string pattern)
     {
         var keys = new List<string>();
@@ -163,6 +200,11 @@ internal sealed class ApiServer : IAsyncDisposable
         {
             await _app.StopAsync();
             await _app.DisposeAsync();
+        }
+
+        if (_database is { } database)
+        {
+            await Servers.GiveBackAsync(database);
         }
 
         Directory.Delete(_directory, recursive: true);

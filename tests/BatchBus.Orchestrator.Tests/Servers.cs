@@ -19,6 +19,12 @@ public sealed class Servers
         _connection = await ConnectionMultiplexer.ConnectAsync(_server.ConnectionString);
     }
 
+    /// <summary>A bus whose Redis database is its own.</summary>
+    internal static Task<HeldBus> StartHeldBusAsync(int database) => HeldBus.StartAsync($"{_server!.ConnectionString},defaultDatabase={database},allowAdmin=true");
+
+    /// <summary>Empties the database of a bus.</summary>
+    internal static Task EmptyAsync(HeldBus bus) => bus.Redis.GetServers()[0].FlushDatabaseAsync(bus.Redis.GetDatabase().Database);
+
     [OneTimeTearDown]
     public async Task StopAsync()
     {

@@ -6,14 +6,16 @@ using System.Text.Json;
 namespace BatchBus.Api.Tests.BadInput;
 
 /// <summary>Whatever comes in: a documented error in time, nothing stored, nothing kept in memory.</summary>
-public sealed class BadInputTests
+[TestFixture(Mode.Embedded)]
+[TestFixture(Mode.Real)]
+public sealed class BadInputTests(Mode mode)
 {
     private static readonly TimeSpan TimeLimit = TimeSpan.FromSeconds(40);
     private static readonly IEnumerable<string> Categories = BadInputs.All.Select(bad => bad.Category).Distinct();
     private ApiServer _server = null!;
 
     [OneTimeSetUp]
-    public async Task StartAsync() => _server = await ApiServer.StartAsync(("BatchBus:MaxUploadTime", "00:00:30"));
+    public async Task StartAsync() => _server = await ApiServer.StartAsync(mode, ("BatchBus:MaxUploadTime", "00:00:30"));
 
     [OneTimeTearDown]
     public async Task StopAsync() => await _server.DisposeAsync();
@@ -29,7 +31,7 @@ public sealed class BadInputTests
     [Test]
     public async Task What_the_corpus_is_made_from_is_good()
     {
-        await using var server = await ApiServer.StartAsync();
+        await using var server = await ApiServer.StartAsync(mode);
         await server.CreateAsync(BadInputs.Good);
     }
 
@@ -53,11 +55,20 @@ public sealed class BadInputTests
         Assert.That(GC.GetTotalMemory(forceFullCollection: true) - before, Is.LessThan(16 << 20));
     }
 
-    [TestCase("nothing", "", "")]
-    [TestCase("a drop at a time", "{\"requests\":[", " ")]
-    [TestCase("half an entry", "{\"requests\":[{\"custom_id\":\"a\",\"params\":{", " ")]
-    [TestCase("behind the end", "{\"requests\":[{\"custom_id\":\"a\",\"params\":{}}]}", " ")]
-    public async Task A_slow_sender_is_not_waited_for(string name, string first, string drop)
+    [Test]
+    public async Task Slow_senders_are_not_waited_for()
+    {
+        // All at once: each takes as long as the server's patience.
+        await Task.WhenAll(
+            AssertGivenUpAsync("nothing", "", ""),
+            AssertGivenUpAsync("a drop at a time", "{\"requests\":[", " "),
+            AssertGivenUpAsync("half an entry", "{\"requests\":[{\"custom_id\":\"a\",\"params\":{", " "),
+            AssertGivenUpAsync("behind the end", "{\"requests\":[{\"custom_id\":\"a\",\"params\":{}}]}", " "));
+
+        await TestServers.Eventually.ThatAsync(async () => (await _server.StoredWithSubmissionsAsync()).Count == 0, "nothing of it is stored");
+    }
+
+    private async Task AssertGivenUpAsync(string name, string first, string drop)
     {
         var watch = Stopwatch.StartNew();
         using var client = new TcpClient();
@@ -75,7 +86,6 @@ public sealed class BadInputTests
 
         Assert.That(await answer, Does.StartWith("HTTP/1.1 408"), name);
         Assert.That(watch.Elapsed, Is.LessThan(TimeLimit));
-        await TestServers.Eventually.ThatAsync(async () => (await _server.StoredWithSubmissionsAsync()).Count == 0, "nothing of it is stored");
     }
 
     /// <summary>Sends every case and returns what was not refused as it should have been.</summary>

@@ -4,7 +4,9 @@ using System.Text.Json;
 namespace BatchBus.Api.Tests.Batches;
 
 /// <summary>The wire contract of a batch's whole life, for both generations of clients.</summary>
-public sealed class ContractTests
+[TestFixture(Mode.Embedded)]
+[TestFixture(Mode.Real)]
+public sealed class ContractTests(Mode mode)
 {
     private const string Requests = """
         [{"custom_id":"good","params":{"model":"claude-haiku-4-5","max_tokens":10,"messages":[{"role":"user","content":"hi\nthere"}]}},
@@ -12,10 +14,17 @@ public sealed class ContractTests
          {"custom_id":"unknown","params":{"model":"gpt-9","max_tokens":10,"messages":[{"role":"user","content":"hi"}]}}]
         """;
 
+    private static readonly string[] MessageFields = ["id", "type", "role", "model", "content", "stop_reason", "stop_sequence", "stop_details", "container", "usage"];
+
+    private static readonly string[] UsageFields =
+    [
+        "input_tokens", "output_tokens", "cache_creation_input_tokens", "cache_read_input_tokens", "cache_creation", "server_tool_use", "output_tokens_details", "inference_geo", "service_tier", "speed",
+    ];
+
     private ApiServer _server = null!;
 
     [OneTimeSetUp]
-    public async Task StartAsync() => _server = await ApiServer.StartAsync(("BatchBus:PublicBaseUrl", "https://models.example/anthropic/"));
+    public async Task StartAsync() => _server = await ApiServer.StartAsync(mode, ("BatchBus:PublicBaseUrl", "https://models.example/anthropic/"));
 
     [OneTimeTearDown]
     public async Task StopAsync() => await _server.DisposeAsync();
@@ -58,9 +67,11 @@ public sealed class ContractTests
         await _server.EndAsync(id);
 
         var response = await _server.SendAsync(HttpMethod.Get, $"/v1/messages/batches/{id}/results", null, ("x-api-key", _server.Key), ("accept", accept), ("accept-encoding", "identity"));
-        var text = await response.Content.ReadAsStringAsync();
+        var bytes = await response.Content.ReadAsByteArrayAsync();
+        var text = System.Text.Encoding.UTF8.GetString(bytes);
 
         Assert.That(response.Content.Headers.ContentType?.ToString(), Is.EqualTo("application/x-jsonl"));
+        Assert.That(bytes[0], Is.EqualTo('{'), "no byte order mark");
         Assert.That(text, Does.Not.Contain("\r").And.Not.Contain("\n\n").And.StartWith("{").And.EndWith("}\n"));
         var lines = text.TrimEnd('\n').Split('\n').Select(line => JsonDocument.Parse(line).RootElement).ToList();
         var message = lines[0].GetProperty("result").GetProperty("message");
@@ -69,6 +80,8 @@ public sealed class ContractTests
             Assert.That(lines.Select(line => Names(line)), Is.All.EqualTo("custom_id result"));
             Assert.That(lines.Select(line => line.GetProperty("custom_id").GetString()), Is.EqualTo(new[] { "good", "bad", "unknown" }));
             Assert.That(Names(lines[0].GetProperty("result")), Is.EqualTo("type message"));
+            Assert.That(message.EnumerateObject().Select(field => field.Name), Is.SupersetOf(MessageFields));
+            Assert.That(message.GetProperty("usage").EnumerateObject().Select(field => field.Name), Is.SupersetOf(UsageFields));
             Assert.That(message.GetProperty("id").GetString(), Does.StartWith("msg_"));
             Assert.That(message.GetProperty("type").GetString(), Is.EqualTo("message"));
             Assert.That(message.GetProperty("role").GetString(), Is.EqualTo("assistant"));
@@ -112,6 +125,19 @@ public sealed class ContractTests
         var batch = await _server.CreateAsync($$$"""{"requests":[{"custom_id":"a","params":{{{parameters}}}}]}""");
 
         Assert.That(batch.GetProperty("request_counts").GetProperty("processing").GetInt32(), Is.EqualTo(1));
+    }
+
+    [TestCase("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")]
+    [TestCase("-")]
+    [TestCase("0")]
+    public async Task A_custom_id_may_have_any_of_the_documented_characters_and_64_of_them(string customId)
+    {
+        var id = (await _server.CreateAsync($$$"""{"requests":[{"custom_id":"{{{customId}}}","params":{"model":"gpt-9"}}]}""")).GetProperty("id").GetString()!;
+        await _server.EndAsync(id);
+
+        var line = await _server.GetAsync($"/v1/messages/batches/{id}/results");
+
+        Assert.That(line.GetProperty("custom_id").GetString(), Is.EqualTo(customId));
     }
 
     [Test]

@@ -6,13 +6,15 @@ using System.Text;
 namespace BatchBus.Api.Tests.Batches;
 
 /// <summary>Bodies that are encoded, and bodies that come slowly.</summary>
-public sealed class EncodedCreateTests
+[TestFixture(Mode.Embedded)]
+[TestFixture(Mode.Real)]
+public sealed class EncodedCreateTests(Mode mode)
 {
     private const string Body = """{"requests":[{"custom_id":"a","params":{"model":"mistral-7b","max_tokens":10,"messages":[{"role":"user","content":"hi"}]}}]}""";
     private ApiServer _server = null!;
 
     [SetUp]
-    public async Task StartAsync() => _server = await ApiServer.StartAsync(("BatchBus:MaxUploadTime", "00:00:04"));
+    public async Task StartAsync() => _server = await ApiServer.StartAsync(mode, ("BatchBus:MaxUploadTime", "00:00:04"));
 
     [TearDown]
     public async Task StopAsync() => await _server.DisposeAsync();

@@ -5,13 +5,15 @@ using BatchBus.TestServers;
 namespace BatchBus.Api.Tests.Batches;
 
 /// <summary>List, cancel, expiry, retention and delete.</summary>
-public sealed class LifecycleTests
+[TestFixture(Mode.Embedded)]
+[TestFixture(Mode.Real)]
+public sealed class LifecycleTests(Mode mode)
 {
     private const string SlowModel = "lognormal:1s,0";
     private ApiServer _server = null!;
 
     [SetUp]
-    public async Task StartAsync() => _server = await ApiServer.StartAsync();
+    public async Task StartAsync() => _server = await ApiServer.StartAsync(mode);
 
     [TearDown]
     public async Task StopAsync() => await _server.DisposeAsync();
@@ -55,6 +57,37 @@ public sealed class LifecycleTests
             Assert.That(new[] { first, second }.Select(HasMore), Is.EqualTo(new[] { true, false }));
             Assert.That(Ids(between), Is.EqualTo(new[] { ids[3], ids[2], ids[1] }));
         }
+    }
+
+    [Test]
+    public async Task A_page_has_20_batches_when_nothing_is_said_and_up_to_1000()
+    {
+        var ids = await SubmitManyAsync(21);
+
+        var page = await JsonAsync(HttpMethod.Get, "");
+        var all = await JsonAsync(HttpMethod.Get, "?limit=1000&unknown=1");
+
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(Ids(page), Is.EqualTo(ids.Reverse().Take(20)));
+            Assert.That(HasMore(page));
+            Assert.That(Ids(all), Is.EqualTo(ids.Reverse()));
+            Assert.That(HasMore(all), Is.False);
+        }
+    }
+
+    [Test]
+    public async Task A_cursor_at_the_end_gives_an_empty_page_and_one_of_a_deleted_batch_still_holds_its_place()
+    {
+        var ids = await SubmitManyAsync(3);
+        const string Nothing = """{"data":[],"has_more":false,"first_id":null,"last_id":null}""";
+
+        Assert.That((await JsonAsync(HttpMethod.Get, $"?after_id={ids[0]}")).ToString(), Is.EqualTo(Nothing));
+        Assert.That((await JsonAsync(HttpMethod.Get, $"?before_id={ids[2]}")).ToString(), Is.EqualTo(Nothing));
+        await EndAsync(ids[1]);
+        await JsonAsync(HttpMethod.Delete, $"/{ids[1]}");
+        Assert.That(Ids(await JsonAsync(HttpMethod.Get, $"?after_id={ids[1]}")), Is.EqualTo(new[] { ids[0] }));
+        Assert.That(Ids(await JsonAsync(HttpMethod.Get, $"?before_id={ids[1]}")), Is.EqualTo(new[] { ids[2] }));
     }
 
     [Test]
@@ -102,6 +135,9 @@ public sealed class LifecycleTests
         }
 
         var types = (await ResultsAsync(id)).CountBy(line => line.GetProperty("result").GetProperty("type").GetString()!).ToDictionary();
+        Assert.That(
+            (await ResultsAsync(id)).Select(line => line.GetRawText()).Where(line => line.Contains("canceled", StringComparison.Ordinal)),
+            Is.All.Match("""^{"custom_id":"row-\d+","result":{"type":"canceled"}}$"""));
         Assert.That(types["canceled"], Is.EqualTo(counts.GetProperty("canceled").GetInt32()));
         Assert.That(types["succeeded"], Is.EqualTo(counts.GetProperty("succeeded").GetInt32()));
         Assert.That(_server.Executions, Is.LessThanOrEqualTo(types["succeeded"] + 64), "nothing was started after the cancel");
@@ -133,7 +169,9 @@ public sealed class LifecycleTests
             Assert.That(counts.GetProperty("expired").GetInt32(), Is.GreaterThan(100));
             Assert.That(counts.GetProperty("canceled").GetInt32(), Is.Zero);
             Assert.That(counts.EnumerateObject().Sum(count => count.Value.GetInt32()), Is.EqualTo(500));
-            Assert.That((await ResultsAsync(id)).Count(line => line.GetProperty("result").GetProperty("type").GetString() == "expired"), Is.EqualTo(counts.GetProperty("expired").GetInt32()));
+            Assert.That(
+                (await ResultsAsync(id)).Count(line => System.Text.RegularExpressions.Regex.IsMatch(line.GetRawText(), """^{"custom_id":"row-\d+","result":{"type":"expired"}}$""")),
+                Is.EqualTo(counts.GetProperty("expired").GetInt32()));
         }
     }
 
@@ -175,7 +213,7 @@ public sealed class LifecycleTests
     public async Task Results_are_removed_after_their_time_and_the_batch_stays()
     {
         await _server.DisposeAsync();
-        _server = await ApiServer.StartAsync(("BatchBus:Retention:Results", "00:00:05"));
+        _server = await ApiServer.StartAsync(mode, ("BatchBus:Retention:Results", "00:00:05"));
         var id = await SubmitAsync(10);
         await EndAsync(id);
         Assert.That(await ResultsAsync(id), Has.Count.EqualTo(10));
@@ -185,6 +223,8 @@ public sealed class LifecycleTests
 
         using (Assert.EnterMultipleScope())
         {
+            Assert.That(archived.GetProperty("archived_at").GetString(), Does.Match(@"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$"));
+            Assert.That(archived.GetProperty("processing_status").GetString(), Is.EqualTo("ended"));
             Assert.That(archived.GetProperty("results_url").ValueKind, Is.EqualTo(JsonValueKind.Null));
             Assert.That(archived.GetProperty("request_counts").GetProperty("succeeded").GetInt32(), Is.EqualTo(10));
             Assert.That((await _server.SendAsync(HttpMethod.Get, $"/v1/messages/batches/{id}/results")).StatusCode, Is.EqualTo(HttpStatusCode.NotFound));

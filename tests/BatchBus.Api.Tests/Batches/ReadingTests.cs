@@ -4,12 +4,14 @@ using BatchBus.TestServers;
 
 namespace BatchBus.Api.Tests.Batches;
 
-public sealed class ReadingTests
+[TestFixture(Mode.Embedded)]
+[TestFixture(Mode.Real)]
+public sealed class ReadingTests(Mode mode)
 {
     private ApiServer _server = null!;
 
     [OneTimeSetUp]
-    public async Task StartAsync() => _server = await ApiServer.StartAsync();
+    public async Task StartAsync() => _server = await ApiServer.StartAsync(mode);
 
     [OneTimeTearDown]
     public async Task StopAsync() => await _server.DisposeAsync();

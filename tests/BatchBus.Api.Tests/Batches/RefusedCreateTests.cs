@@ -4,13 +4,15 @@ using System.Text;
 namespace BatchBus.Api.Tests.Batches;
 
 /// <summary>What a create is refused for: the documented type, the field, the remedy, and nothing stored.</summary>
-public sealed class RefusedCreateTests
+[TestFixture(Mode.Embedded)]
+[TestFixture(Mode.Real)]
+public sealed class RefusedCreateTests(Mode mode)
 {
     private const string Params = """{"model":"mistral-7b","max_tokens":10,"messages":[{"role":"user","content":"hi"}]}""";
     private ApiServer _server = null!;
 
     [OneTimeSetUp]
-    public async Task StartAsync() => _server = await ApiServer.StartAsync();
+    public async Task StartAsync() => _server = await ApiServer.StartAsync(mode);
 
     [OneTimeTearDown]
     public async Task StopAsync() => await _server.DisposeAsync();

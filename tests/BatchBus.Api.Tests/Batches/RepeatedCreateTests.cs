@@ -9,12 +9,14 @@ using BatchBus.TestServers;
 namespace BatchBus.Api.Tests.Batches;
 
 /// <summary>However often a create is repeated, it makes one batch.</summary>
-public sealed class RepeatedCreateTests
+[TestFixture(Mode.Embedded)]
+[TestFixture(Mode.Real)]
+public sealed class RepeatedCreateTests(Mode mode)
 {
     private ApiServer _server = null!;
 
     [OneTimeSetUp]
-    public async Task StartAsync() => _server = await ApiServer.StartAsync();
+    public async Task StartAsync() => _server = await ApiServer.StartAsync(mode);
 
     [OneTimeTearDown]
     public async Task StopAsync() => await _server.DisposeAsync();
@@ -212,7 +214,7 @@ public sealed class RepeatedCreateTests
     [Test]
     public async Task Repeats_leave_nothing_of_themselves_behind()
     {
-        await using var server = await ApiServer.StartAsync();
+        await using var server = await ApiServer.StartAsync(mode);
         var (body, key) = (Body(), Key());
         var id = Id(await server.CreateAsync(body, key));
         await server.CreateAsync(body, key);

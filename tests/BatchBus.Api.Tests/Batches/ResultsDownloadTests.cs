@@ -6,8 +6,13 @@ using BatchBus.TestServers;
 namespace BatchBus.Api.Tests.Batches;
 
 /// <summary>Downloads that are continued, and results of a batch that still runs.</summary>
-public sealed class ResultsDownloadTests
+[TestFixture(Mode.Embedded)]
+[TestFixture(Mode.Real)]
+public sealed class ResultsDownloadTests(Mode mode)
 {
+    /// <summary>Enough for several pieces on the wire.</summary>
+    private const int Count = 500;
+
     private ApiServer _server = null!;
     private string _path = null!;
     private byte[] _all = null!;
@@ -16,12 +21,12 @@ public sealed class ResultsDownloadTests
     public async Task StartAsync()
     {
         // Nothing listens there, so that a request waits.
-        _server = await ApiServer.StartAsync(("BatchBus:Models:away:BaseUrl", "http://127.0.0.1:1/v1"));
-        var id = (await _server.CreateAsync(Body(100))).GetProperty("id").GetString()!;
+        _server = await ApiServer.StartAsync(mode, ("BatchBus:Models:away:BaseUrl", "http://127.0.0.1:1/v1"));
+        var id = (await _server.CreateAsync(Body(Count))).GetProperty("id").GetString()!;
         await _server.EndAsync(id);
         _path = $"/v1/messages/batches/{id}/results";
         _all = await (await GetAsync(_path)).Content.ReadAsByteArrayAsync();
-        Assert.That(_all.Count(character => character == '\n'), Is.EqualTo(100));
+        Assert.That(_all.Count(character => character == '\n'), Is.EqualTo(Count));
     }
 
     [OneTimeTearDown]

@@ -5,12 +5,13 @@ using Microsoft.AspNetCore.Routing;
 
 namespace BatchBus.Api.Tests.Documentation;
 
+/// <summary>In one mode: the documents are files that know no servers.</summary>
 public sealed partial class DocumentationTests
 {
     private ApiServer _server = null!;
 
     [OneTimeSetUp]
-    public async Task StartAsync() => _server = await ApiServer.StartAsync();
+    public async Task StartAsync() => _server = await ApiServer.StartAsync(Mode.Embedded);
 
     [OneTimeTearDown]
     public async Task StopAsync() => await _server.DisposeAsync();

@@ -3,13 +3,15 @@ using BatchBus.Api.Keys;
 
 namespace BatchBus.Api.Tests.Keys;
 
-public sealed class AuthenticationTests
+[TestFixture(Mode.Embedded)]
+[TestFixture(Mode.Real)]
+public sealed class AuthenticationTests(Mode mode)
 {
     private const string Body = """{"requests":[{"custom_id":"a","params":{"model":"mistral-7b","max_tokens":10,"messages":[{"role":"user","content":"hi"}]}}]}""";
     private ApiServer _server = null!;
 
     [SetUp]
-    public async Task StartAsync() => _server = await ApiServer.StartAsync();
+    public async Task StartAsync() => _server = await ApiServer.StartAsync(mode);
 
     [TearDown]
     public async Task StopAsync() => await _server.DisposeAsync();
@@ -43,11 +45,16 @@ public sealed class AuthenticationTests
         Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.OK));
     }
 
-    [Test]
-    public async Task Of_two_keys_either_may_be_the_right_one()
+    [TestCase("KEY", "Bearer wrong")]
+    [TestCase("wrong", "Bearer KEY")]
+    public async Task Of_two_keys_either_may_be_the_right_one(string key, string authorization)
     {
         var response = await _server.SendAsync(
-            HttpMethod.Post, "/v1/messages/batches", new StringContent(Body), ("x-api-key", "wrong"), ("authorization", $"Bearer {_server.Key}"));
+            HttpMethod.Post,
+            "/v1/messages/batches",
+            new StringContent(Body),
+            ("x-api-key", key.Replace("KEY", _server.Key, StringComparison.Ordinal)),
+            ("authorization", authorization.Replace("KEY", _server.Key, StringComparison.Ordinal)));
 
         Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.OK));
     }
@@ -58,11 +65,16 @@ public sealed class AuthenticationTests
         var created = await _server.PostAsync(Body);
         var id = System.Text.Json.JsonDocument.Parse(await created.Content.ReadAsStringAsync()).RootElement.GetProperty("id").GetString();
 
-        foreach (var path in new[] { "", "/results", "/events" })
+        foreach (var ended in new[] { false, true })
         {
-            var own = await _server.Http.SendAsync(
-                new HttpRequestMessage(HttpMethod.Get, $"/v1/messages/batches/{id}{path}") { Headers = { { "x-api-key", _server.OtherKey } } });
-            Assert.That(own.StatusCode, Is.EqualTo(HttpStatusCode.NotFound), path);
+            foreach (var (method, path) in new[] { (HttpMethod.Get, ""), (HttpMethod.Get, "/results"), (HttpMethod.Head, "/results"), (HttpMethod.Get, "/events"), (HttpMethod.Post, "/cancel"), (HttpMethod.Delete, "") })
+            {
+                var other = await _server.SendAsync(method, $"/v1/messages/batches/{id}{path}", null, ("x-api-key", _server.OtherKey));
+                Assert.That(other.StatusCode, Is.EqualTo(HttpStatusCode.NotFound), $"{method} {path}, ended: {ended}");
+            }
+
+            var batch = await _server.EndAsync(id!);
+            Assert.That(batch.GetProperty("cancel_initiated_at").ValueKind, Is.EqualTo(System.Text.Json.JsonValueKind.Null), "it was not canceled");
         }
     }
 

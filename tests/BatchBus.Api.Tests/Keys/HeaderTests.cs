@@ -2,7 +2,9 @@ using System.Net;
 
 namespace BatchBus.Api.Tests.Keys;
 
-public sealed class HeaderTests
+[TestFixture(Mode.Embedded)]
+[TestFixture(Mode.Real)]
+public sealed class HeaderTests(Mode mode)
 {
     private const string Body = """{"requests":[{"custom_id":"a","params":{"model":"mistral-7b","max_tokens":10,"messages":[{"role":"user","content":"hi"}]}}]}""";
 
@@ -10,7 +12,7 @@ public sealed class HeaderTests
     [TestCase("2026-10-21")]
     public async Task Any_dated_version_is_accepted(string version)
     {
-        await using var server = await ApiServer.StartAsync(("BatchBus:RequireAnthropicVersion", "true"));
+        await using var server = await ApiServer.StartAsync(mode, ("BatchBus:RequireAnthropicVersion", "true"));
 
         Assert.That((await server.PostAsync(Body, ("anthropic-version", version))).StatusCode, Is.EqualTo(HttpStatusCode.OK));
     }
@@ -18,7 +20,7 @@ public sealed class HeaderTests
     [Test]
     public async Task A_malformed_version_is_refused([Values("latest", "2023-6-1", "2023-06-01x", "", "2023-06-01, 2023-06-01")] string version)
     {
-        await using var server = await ApiServer.StartAsync();
+        await using var server = await ApiServer.StartAsync(mode);
 
         await server.AssertErrorAsync(
             await server.PostAsync(Body, ("anthropic-version", version)), HttpStatusCode.BadRequest, "invalid_request_error", "anthropic-version: Input should be a date");
@@ -27,7 +29,7 @@ public sealed class HeaderTests
     [Test]
     public async Task A_missing_version_is_refused_where_it_is_required()
     {
-        await using var server = await ApiServer.StartAsync(("BatchBus:RequireAnthropicVersion", "true"));
+        await using var server = await ApiServer.StartAsync(mode, ("BatchBus:RequireAnthropicVersion", "true"));
 
         await server.AssertErrorAsync(await server.PostAsync(Body), HttpStatusCode.BadRequest, "invalid_request_error", "anthropic-version: header is required");
     }
@@ -35,7 +37,7 @@ public sealed class HeaderTests
     [Test]
     public async Task A_client_of_the_older_generation_is_served()
     {
-        await using var server = await ApiServer.StartAsync();
+        await using var server = await ApiServer.StartAsync(mode);
 
         var response = await server.SendAsync(
             HttpMethod.Post,
@@ -60,7 +62,7 @@ public sealed class HeaderTests
     [Test]
     public async Task Nothing_is_told_of_a_workspace_without_a_key()
     {
-        await using var server = await ApiServer.StartAsync();
+        await using var server = await ApiServer.StartAsync(mode);
 
         var response = await server.SendAsync(HttpMethod.Get, "/v1/messages/batches/x", null, ("x-api-key", "wrong"));
 
@@ -70,7 +72,7 @@ public sealed class HeaderTests
     [Test]
     public async Task A_workspace_may_have_any_name()
     {
-        await using var server = await ApiServer.StartAsync(("BatchBus:ApiKeys:0:Workspace", "vertrieb süd"));
+        await using var server = await ApiServer.StartAsync(mode, ("BatchBus:ApiKeys:0:Workspace", "vertrieb süd"));
 
         var response = await server.PostAsync(Body);
 

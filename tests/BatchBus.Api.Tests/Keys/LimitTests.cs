@@ -3,12 +3,14 @@ using System.Text.Json;
 
 namespace BatchBus.Api.Tests.Keys;
 
-public sealed class LimitTests
+[TestFixture(Mode.Embedded)]
+[TestFixture(Mode.Real)]
+public sealed class LimitTests(Mode mode)
 {
     [Test]
     public async Task A_key_makes_no_more_calls_in_a_minute_than_it_may()
     {
-        await using var server = await ApiServer.StartAsync(("BatchBus:ApiKeys:0:RequestsPerMinute", "3"));
+        await using var server = await ApiServer.StartAsync(mode, ("BatchBus:ApiKeys:0:RequestsPerMinute", "3"));
         for (var i = 0; i < 3; i++)
         {
             Assert.That((await server.SendAsync(HttpMethod.Get, "/v1/messages/batches/msgbatch_01")).StatusCode, Is.EqualTo(HttpStatusCode.NotFound));
@@ -29,7 +31,7 @@ public sealed class LimitTests
     [Test]
     public async Task Calls_count_again_once_the_window_has_passed()
     {
-        await using var server = await ApiServer.StartAsync(("BatchBus:ApiKeys:0:RequestsPerMinute", "1"));
+        await using var server = await ApiServer.StartAsync(mode, ("BatchBus:ApiKeys:0:RequestsPerMinute", "1"));
         await server.SendAsync(HttpMethod.Get, "/v1/messages/batches/msgbatch_01");
         Assert.That((await server.SendAsync(HttpMethod.Get, "/v1/messages/batches/msgbatch_01")).StatusCode, Is.EqualTo(HttpStatusCode.TooManyRequests));
 
@@ -42,7 +44,7 @@ public sealed class LimitTests
     [Test]
     public async Task A_workspace_has_no_more_requests_waiting_than_its_key_may_add()
     {
-        await using var server = await ApiServer.StartAsync(("BatchBus:ApiKeys:0:MaxWaitingRequests", "3"));
+        await using var server = await ApiServer.StartAsync(mode, ("BatchBus:ApiKeys:0:MaxWaitingRequests", "3"));
         var first = (await server.CreateAsync(Body(2))).GetProperty("id").GetString()!;
         var refused = await server.PostAsync(Body(2), ("Idempotency-Key", "again"));
         Assert.That(refused.StatusCode, Is.EqualTo(HttpStatusCode.TooManyRequests));
@@ -58,7 +60,7 @@ public sealed class LimitTests
     [Test]
     public async Task A_batch_that_can_never_wait_is_refused_for_good()
     {
-        await using var server = await ApiServer.StartAsync(("BatchBus:ApiKeys:0:MaxWaitingRequests", "3"));
+        await using var server = await ApiServer.StartAsync(mode, ("BatchBus:ApiKeys:0:MaxWaitingRequests", "3"));
 
         var response = await server.PostAsync(Body(4));
 
@@ -68,7 +70,7 @@ public sealed class LimitTests
     [Test]
     public async Task A_key_without_a_limit_counts_for_the_others_of_its_workspace()
     {
-        await using var server = await ApiServer.StartAsync(("BatchBus:ApiKeys:0:MaxWaitingRequests", "3"), ("BatchBus:ApiKeys:1:Workspace", "sales"));
+        await using var server = await ApiServer.StartAsync(mode, ("BatchBus:ApiKeys:0:MaxWaitingRequests", "3"), ("BatchBus:ApiKeys:1:Workspace", "sales"));
         foreach (var count in new[] { 3, 5 })
         {
             var unlimited = await server.SendAsync(HttpMethod.Post, "/v1/messages/batches", new StringContent(Body(count)), ("x-api-key", server.OtherKey));
@@ -81,7 +83,7 @@ public sealed class LimitTests
     [Test]
     public async Task Creates_at_once_do_not_exceed_the_limit()
     {
-        await using var server = await ApiServer.StartAsync(("BatchBus:ApiKeys:0:MaxWaitingRequests", "3"));
+        await using var server = await ApiServer.StartAsync(mode, ("BatchBus:ApiKeys:0:MaxWaitingRequests", "3"));
 
         var responses = await Task.WhenAll(Enumerable.Range(0, 12).Select(_ => server.PostAsync(Body(1))));
 

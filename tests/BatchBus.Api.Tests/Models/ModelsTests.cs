@@ -3,14 +3,16 @@ using System.Text.Json;
 
 namespace BatchBus.Api.Tests.Models;
 
-public sealed class ModelsTests
+[TestFixture(Mode.Embedded)]
+[TestFixture(Mode.Real)]
+public sealed class ModelsTests(Mode mode)
 {
     private static readonly string[] Names = ["mistral-7b", "llama-70b", "extra-1", "extra-2"];
     private ApiServer _server = null!;
 
     [OneTimeSetUp]
     public async Task StartAsync() => _server = await ApiServer.StartAsync(
-        ("BatchBus:Models:extra-1:DisplayName", "Extra 1"), ("BatchBus:Models:extra-2:DisplayName", "Extra 2"), ("BatchBus:Models:extra-2:MaxContextTokens", "4096"));
+        mode, ("BatchBus:Models:extra-1:DisplayName", "Extra 1"), ("BatchBus:Models:extra-2:DisplayName", "Extra 2"), ("BatchBus:Models:extra-2:MaxContextTokens", "4096"));
 
     [OneTimeTearDown]
     public async Task StopAsync() => await _server.DisposeAsync();

@@ -163,6 +163,8 @@ internal sealed class ResultsEndpoint(BatchResponse batches, ResultStore results
             }
         }
 
+        // The server sends by itself what is left only where nothing was sent before, or the length was not told.
+        await writer.FlushAsync(context.RequestAborted);
         return position;
     }
 }
