@@ -143,6 +143,7 @@ internal static class ChatCompletionReader
             writer.WriteString("stop_sequence"u8, stopSequence);
             WriteStopDetails(writer, stopReason);
             writer.WriteNull("container"u8);
+            writer.WriteNull("diagnostics"u8);
             WriteUsage(writer, usage);
             writer.WriteEndObject();
         }

@@ -68,11 +68,16 @@ internal sealed partial class BatchVisit(
         Log.Archived(logger, BatchId.Format(record.BatchId));
     }
 
-    /// <summary>Closed, and the announcement has not come back: the saga is asked to announce.</summary>
+    /// <summary>Closed, and the announcement has not come back: the saga is asked to announce. One that the store has lost begins anew, and finds that it is over.</summary>
     private async Task<TimeSpan> AnnounceAsync(BatchRecord record, DateTimeOffset closedAt, CancellationToken cancellationToken)
     {
         if (IsOverdue(closedAt))
         {
+            if (await sagas.Load(record.BatchId) is null)
+            {
+                await bus.Publish(record.Submitted(), cancellationToken);
+            }
+
             await bus.Publish(new ReconcileBatch { BatchId = record.BatchId }, cancellationToken);
             return MessagePatience;
         }

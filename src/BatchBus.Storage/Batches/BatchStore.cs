@@ -25,6 +25,7 @@ public sealed class BatchStore(IConnectionMultiplexer redis, BatchSchedule sched
     private static readonly Script Abandon = Script.Load("abandon_batch");
     private static readonly Script Cancel = Script.Load("cancel_batch");
     private static readonly Script Close = Script.Load("close_batch");
+    private static readonly Script Mark = Script.Load("mark_batch");
 
     private IDatabase Database => redis.GetDatabase();
 
@@ -219,9 +220,8 @@ public sealed class BatchStore(IConnectionMultiplexer redis, BatchSchedule sched
     /// <param name="retention">From its creation to its archiving.</param>
     public async Task MarkAnnouncedAsync(Guid batchId, TimeSpan retention)
     {
-        if (await FindAsync(batchId) is { } record)
+        if (await FindAsync(batchId) is { } record && await MarkAsync(batchId, "announced", 1))
         {
-            await Database.HashSetAsync(new BatchKeys(batchId).Record, "announced", 1);
             await schedule.SetAsync(batchId, record.CreatedAt + retention - time.GetUtcNow());
         }
     }
@@ -230,7 +230,7 @@ public sealed class BatchStore(IConnectionMultiplexer redis, BatchSchedule sched
     public async Task ArchiveAsync(Guid batchId)
     {
         var keys = new BatchKeys(batchId);
-        await Database.HashSetAsync(keys.Record, "archived", Microseconds(time.GetUtcNow()), When.NotExists);
+        await MarkAsync(batchId, "archived", Microseconds(time.GetUtcNow()));
         await Database.KeyDeleteAsync([.. keys.All().Where(key => key != keys.Record)]);
         await schedule.RemoveAsync(batchId);
     }
@@ -242,6 +242,9 @@ public sealed class BatchStore(IConnectionMultiplexer redis, BatchSchedule sched
         await _index.RemoveAsync(record.Workspace, record.BatchId);
         await schedule.RemoveAsync(record.BatchId);
     }
+
+    private async Task<bool> MarkAsync(Guid batchId, string field, RedisValue value)
+        => (int)await Mark.RunAsync(Database, [new BatchKeys(batchId).Record], [field, value]) == 1;
 
     private static IReadOnlyList<Lane> Lanes(RedisValue stored) => JsonSerializer.Deserialize((string)stored!, LaneJson.Default.IReadOnlyListLane)!;
 

@@ -18,6 +18,7 @@ public sealed class PageStore(IConnectionMultiplexer redis)
     private static readonly Script Renew = Script.Load("renew_pages");
     private static readonly Script Defer = Script.Load("defer_page");
     private static readonly Script Requeue = Script.Load("requeue_page");
+    private static readonly Script Suspect = Script.Load("suspect_request");
 
     private IDatabase Database => redis.GetDatabase();
 
@@ -91,11 +92,14 @@ public sealed class PageStore(IConnectionMultiplexer redis)
     /// <summary>Notes that a request is about to be executed alone, because its page has outlived several workers.</summary>
     /// <returns>Whether it was already so, and no worker has lived to say what became of it.</returns>
     public async Task<bool> SuspectAsync(Page page, int position)
-        => await Database.HashIncrementAsync(new BatchKeys(page.BatchId).Pages, Suspect(page, position)) > 1;
+    {
+        var keys = new BatchKeys(page.BatchId);
+        return (int)await Suspect.RunAsync(Database, [keys.Record, keys.Pages], [SuspectField(page, position)]) > 1;
+    }
 
     /// <summary>Notes that the worker has survived the request.</summary>
     public Task ClearAsync(Page page, int position)
-        => Database.HashDeleteAsync(new BatchKeys(page.BatchId).Pages, Suspect(page, position));
+        => Database.HashDeleteAsync(new BatchKeys(page.BatchId).Pages, SuspectField(page, position));
 
     /// <summary>Reads every page of a batch that was ever leased and is not yet reported, with the server's time.</summary>
     public async Task<PageEntries> ReadAsync(Guid batchId)
@@ -104,12 +108,15 @@ public sealed class PageStore(IConnectionMultiplexer redis)
         return new PageEntries(await Database.NowAsync(), (await entries).ToDictionary(entry => (string)entry.Name!, entry => (string)entry.Value!));
     }
 
-    /// <summary>Marks a page as queued once more; false, and nothing is marked, when a worker or another sweeper has gone on from the entry by now.</summary>
+    /// <summary>Marks a page as queued once more; false, and nothing is marked, when a worker or another sweeper has gone on from the entry by now, or the batch is gone.</summary>
     /// <param name="page">The page.</param>
     /// <param name="entry">Its entry as it was read; null for none.</param>
     /// <param name="pause">Until it may be queued yet again.</param>
     public async Task<bool> MarkRequeuedAsync(Page page, string? entry, TimeSpan pause)
-        => (int)await Requeue.RunAsync(Database, [new BatchKeys(page.BatchId).Pages], [page.Name, entry ?? "", (long)pause.TotalMilliseconds]) == 1;
+    {
+        var keys = new BatchKeys(page.BatchId);
+        return (int)await Requeue.RunAsync(Database, [keys.Record, keys.Pages], [page.Name, entry ?? "", (long)pause.TotalMilliseconds]) == 1;
+    }
 
-    private static string Suspect(Page page, int position) => string.Create(CultureInfo.InvariantCulture, $"suspect:{page.Lane}:{position}");
+    private static string SuspectField(Page page, int position) => string.Create(CultureInfo.InvariantCulture, $"suspect:{page.Lane}:{position}");
 }

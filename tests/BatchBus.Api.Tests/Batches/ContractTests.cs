@@ -14,7 +14,7 @@ public sealed class ContractTests(Mode mode)
          {"custom_id":"unknown","params":{"model":"gpt-9","max_tokens":10,"messages":[{"role":"user","content":"hi"}]}}]
         """;
 
-    private static readonly string[] MessageFields = ["id", "type", "role", "model", "content", "stop_reason", "stop_sequence", "stop_details", "container", "usage"];
+    private static readonly string[] MessageFields = ["id", "type", "role", "model", "content", "stop_reason", "stop_sequence", "stop_details", "container", "diagnostics", "usage"];
 
     private static readonly string[] UsageFields =
     [

@@ -19,7 +19,7 @@ public sealed class ChatCompletionReaderTests
         using (Assert.EnterMultipleScope())
         {
             Assert.That(message, Is.EqualTo(
-                """{"id":"msg_ID","type":"message","role":"assistant","model":"mistral-7b","content":[{"type":"text","text":"101","citations":null}],"stop_reason":"end_turn","stop_sequence":null,"stop_details":null,"container":null,"usage":{"input_tokens":17,"output_tokens":2,"cache_creation_input_tokens":0,"cache_read_input_tokens":0,"cache_creation":null,"server_tool_use":null,"output_tokens_details":null,"inference_geo":null,"service_tier":"batch","speed":null}}"""));
+                """{"id":"msg_ID","type":"message","role":"assistant","model":"mistral-7b","content":[{"type":"text","text":"101","citations":null}],"stop_reason":"end_turn","stop_sequence":null,"stop_details":null,"container":null,"diagnostics":null,"usage":{"input_tokens":17,"output_tokens":2,"cache_creation_input_tokens":0,"cache_read_input_tokens":0,"cache_creation":null,"server_tool_use":null,"output_tokens_details":null,"inference_geo":null,"service_tier":"batch","speed":null}}"""));
             Assert.That(succeeded.Usage, Is.EqualTo(new InferenceUsage(17, 0, 2, TimeSpan.FromSeconds(3))));
         }
     }

@@ -17,7 +17,7 @@ internal sealed class BatchLife
     private const string Workspace = "acme";
     private const int MostRounds = 50;
 
-    private static readonly TimeSpan Alive = TimeSpan.FromHours(1);
+    private static readonly TimeSpan Alive = PageStore.LongestLease;
     private static readonly string[] States = ["", "Pending", "InProgress", "Canceling", "Ended"];
 
     private readonly HeldBus _bus;

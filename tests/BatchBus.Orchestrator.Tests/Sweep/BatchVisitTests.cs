@@ -178,6 +178,28 @@ public sealed class BatchVisitTests
     }
 
     [Test]
+    public async Task A_closed_batch_whose_saga_the_store_has_lost_is_announced_all_the_same()
+    {
+        var record = await OnePageAsync();
+        await _bus.CompleteAllAsync();
+        var keys = new BatchKeys(record.BatchId);
+        await _bus.Database.HashDeleteAsync(keys.Record, "announced");
+        await _bus.Database.KeyDeleteAsync(keys.Saga);
+        _bus.Time.Advance(TimeSpan.FromSeconds(6));
+
+        await VisitAsync(record);
+        await VisitAsync(record);
+
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(_bus.Ended, Has.Count.GreaterThanOrEqualTo(2));
+            Assert.That((await _bus.SagaAsync(record.BatchId))!.CurrentState, Is.EqualTo("Ended"));
+            Assert.That((await _bus.RecordAsync(record.BatchId)).Announced);
+            Assert.That((await _bus.FleetAsync()).Workspaces, Is.Empty);
+        }
+    }
+
+    [Test]
     public async Task A_batch_whose_window_has_passed_ends_without_any_result_arriving()
     {
         var record = await OnePageAsync(TimeSpan.FromMinutes(5));

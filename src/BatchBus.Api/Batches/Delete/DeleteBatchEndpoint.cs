@@ -3,12 +3,13 @@ using BatchBus.Api.Batches.Read;
 using BatchBus.Api.Errors;
 using BatchBus.Contracts;
 using BatchBus.Storage.Batches;
+using BatchBus.Storage.Fleet;
 using Microsoft.AspNetCore.Http;
 
 namespace BatchBus.Api.Batches.Delete;
 
 /// <summary><c>DELETE /v1/messages/batches/{id}</c>: everything of an ended batch.</summary>
-internal sealed class DeleteBatchEndpoint(BatchStore batches, BatchResponse response)
+internal sealed class DeleteBatchEndpoint(BatchStore batches, FleetStore fleet, BatchResponse response)
 {
     public async Task HandleAsync(HttpContext context, string id)
     {
@@ -18,6 +19,8 @@ internal sealed class DeleteBatchEndpoint(BatchStore batches, BatchResponse resp
             throw ApiException.InvalidRequest($"{id} has not ended yet and cannot be deleted. Cancel it first, and wait until processing_status is \"ended\".");
         }
 
+        // Its saga may not have come to that yet, and will not when the batch is gone.
+        await Task.WhenAll(record.Lanes.Select(lane => lane.Model).OfType<string>().Distinct().Select(model => fleet.RemoveBatchAsync(model, record.BatchId)));
         await batches.DeleteAsync(record);
         context.Response.ContentType = "application/json";
         await using var json = new Utf8JsonWriter(context.Response.BodyWriter);
