@@ -52,6 +52,10 @@ internal sealed class Benchmark(RabbitMqServer rabbitMq, SimulatorProcess simula
         return installation;
     }
 
+    /// <summary>The role <c>api</c> alone, on RabbitMQ and on a Redis of its own, not warmed up.</summary>
+    public Task<Installation> StartApiAsync()
+        => Installation.StartOnServersAsync(simulator, rabbitMq, "everysec", slots: 1, ("BatchBus__Roles", "api"));
+
     /// <summary>BatchBus in one process, warmed up.</summary>
     public async Task<Installation> StartEmbeddedAsync(int slots)
     {

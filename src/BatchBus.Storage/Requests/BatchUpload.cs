@@ -1,3 +1,4 @@
+using System.Buffers;
 using BatchBus.Storage.Batches;
 using StackExchange.Redis;
 
@@ -10,13 +11,17 @@ namespace BatchBus.Storage.Requests;
 /// </summary>
 public sealed class BatchUpload
 {
-    /// <summary>Chunk writes that may be under way at once; bounds the memory of a create to a few chunks.</summary>
+    /// <summary>Chunk writes that may be under way at once, so that a slow store slows the create down.</summary>
     private const int MaxWritesUnderWay = 4;
+
+    /// <summary>Bytes that may be under way at once, before compression, unless a single chunk is larger.</summary>
+    private const int MaxBytesUnderWay = 4 << 20;
 
     private readonly IDatabase _database;
     private readonly BatchKeys _keys;
     private readonly Dictionary<LaneKey, LaneBuffer> _lanes = [];
-    private readonly Queue<Task> _writes = new();
+    private readonly Queue<(Task Write, int Bytes)> _writes = new();
+    private int _bytesUnderWay;
 
     internal BatchUpload(IDatabase database, Guid batchId)
     {
@@ -70,7 +75,7 @@ public sealed class BatchUpload
             await WriteOutAsync(lane);
         }
 
-        await SettleAsync(maxUnderWay: 0);
+        await SettleAsync(maxUnderWay: 0, maxBytes: 0);
         return [.. _lanes.OrderBy(lane => lane.Value.Number).Select(lane => new Lane
         {
             Number = lane.Value.Number,
@@ -82,24 +87,37 @@ public sealed class BatchUpload
     }
 
     /// <summary>Waits for the writes that are under way, whatever comes of them, so that a deletion comes after them.</summary>
-    internal async Task DrainAsync() => await Task.WhenAll(_writes).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    internal async Task DrainAsync() => await Task.WhenAll(_writes.Select(write => write.Write)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
 
     private async Task WriteOutAsync(LaneBuffer lane)
     {
-        var packed = Payload.Pack(lane.Writer.Written);
-        lane.Writer.Clear();
-        await SettleAsync(MaxWritesUnderWay - 1);
-        _writes.Enqueue(_database.HashSetAsync(_keys.Requests(lane.Number), lane.ChunkStart, packed));
-        lane.ChunkStart = lane.Count;
+        var (content, start, bytes) = (lane.Writer, lane.ChunkStart, lane.Writer.Length);
+        (lane.Writer, lane.ChunkStart) = (new PayloadWriter(), lane.Count);
+        await SettleAsync(MaxWritesUnderWay - 1, MaxBytesUnderWay - bytes);
+
+        // Elsewhere, so that the body is read on while this is compressed.
+        _writes.Enqueue((Task.Run(() => WriteAsync(_keys.Requests(lane.Number), start, content)), bytes));
+        _bytesUnderWay += bytes;
+    }
+
+    private async Task WriteAsync(RedisKey requests, int start, PayloadWriter content)
+    {
+        var packed = ArrayPool<byte>.Shared.Rent(Payload.MaxLength(content.Length));
+        var length = Payload.Pack(content.Written, packed);
+        content.Dispose();
+        await _database.HashSetAsync(requests, start, packed.AsMemory(0, length));
+
+        // Not after a failure: the write may then still be waiting to be sent.
+        ArrayPool<byte>.Shared.Return(packed);
     }
 
     /// <summary>A write that failed stays in front, so that an upload with a gap can never be committed.</summary>
-    private async Task SettleAsync(int maxUnderWay)
+    private async Task SettleAsync(int maxUnderWay, int maxBytes)
     {
-        while (_writes.Count > maxUnderWay)
+        while (_writes.Count > 0 && (_writes.Count > maxUnderWay || _bytesUnderWay > maxBytes))
         {
-            await _writes.Peek();
-            _ = _writes.Dequeue();
+            await _writes.Peek().Write;
+            _bytesUnderWay -= _writes.Dequeue().Bytes;
         }
     }
 
@@ -109,7 +127,7 @@ public sealed class BatchUpload
     {
         public int Number { get; } = number;
 
-        public PayloadWriter Writer { get; } = new();
+        public PayloadWriter Writer { get; set; } = new();
 
         public int ChunkStart { get; set; }
 

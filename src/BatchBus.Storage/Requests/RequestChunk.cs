@@ -20,10 +20,12 @@ internal static class RequestChunk
         writer.Bytes(request.Parameters.Span);
     }
 
-    public static List<StoredRequest> Read(ReadOnlyMemory<byte> packed)
+    public static List<StoredRequest> Read(ReadOnlyMemory<byte> packed) => ReadContent(Payload.Unpack(packed));
+
+    public static List<StoredRequest> ReadContent(ReadOnlyMemory<byte> content)
     {
         var requests = new List<StoredRequest>(MaxRequests);
-        var reader = new PayloadReader(Payload.Unpack(packed));
+        var reader = new PayloadReader(content);
         while (!reader.AtEnd)
         {
             var index = reader.Int();

@@ -94,7 +94,8 @@ public sealed class ResultStore(IConnectionMultiplexer redis, RequestStore reque
 
     /// <summary>
     /// The lines of a closed batch's results file, one per request in the order of submission; requests that were never executed have
-    /// their line made from how the batch ended. Of an open batch, the lines that there are so far. Holds a few blocks at a time, however large the batch is.
+    /// their line made from how the batch ended. Of an open batch, the lines that there are so far. Holds a few blocks at a time, however large the
+    /// batch is; a line is valid until the next is asked for.
     /// </summary>
     public async IAsyncEnumerable<ReadOnlyMemory<byte>> LinesAsync(BatchRecord record, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
@@ -135,44 +136,44 @@ public sealed class ResultStore(IConnectionMultiplexer redis, RequestStore reque
     private async IAsyncEnumerable<(int Index, ReadOnlyMemory<byte> Line)> LaneAsync(
         BatchRecord record, Lane lane, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        var ahead = StoredAsync(0);
-        List<(int Position, StoredResult Result)> stored = [];
-        for (var from = 0; from < lane.Count; from += MaxBlock)
+        await using var submitted = requests.Follow(record.BatchId, lane);
+        var position = 0;
+        if (lane.Model is not null)
         {
-            cancellationToken.ThrowIfCancellationRequested();
-            stored.RemoveAll(entry => entry.Position < from);
-            stored.AddRange(await ahead);
-            if (from + MaxBlock < lane.Count)
+            await foreach (var (start, content) in BlockStream.ReadAsync(Database, new BatchKeys(record.BatchId).Results(lane.Number), 0, lane.Count))
             {
-                ahead = StoredAsync(from + MaxBlock);
-            }
-
-            var count = Math.Min(MaxBlock, lane.Count - from);
-            var window = stored.Where(entry => entry.Position < from + count).ToList();
-            if (window.Count == count || (record.ClosedAt is null && lane.Model is not null))
-            {
-                foreach (var (_, result) in window)
+                for (; position < start; position++)
                 {
-                    yield return (result.Index, result.Line);
+                    if (await UnexecutedAsync() is { } missing)
+                    {
+                        yield return missing;
+                    }
                 }
 
-                continue;
-            }
-
-            var byPosition = window.ToDictionary(entry => entry.Position, entry => entry.Result);
-            var position = from;
-            foreach (var request in await requests.ReadAsync(record.BatchId, lane.Number, from, count))
-            {
-                yield return byPosition.TryGetValue(position++, out var result)
-                    ? (result.Index, result.Line)
-                    : (request.Index, ResultLine.Unexecuted(record, lane, request));
+                foreach (var line in ResultBlock.ReadLines(content))
+                {
+                    cancellationToken.ThrowIfCancellationRequested();
+                    yield return line;
+                    position++;
+                }
             }
         }
 
-        Task<List<(int Position, StoredResult Result)>> StoredAsync(int from)
-            => lane.Model is null
-                ? Task.FromResult<List<(int, StoredResult)>>([])
-                : BlocksFromAsync(record.BatchId, lane.Number, from, Math.Min(MaxBlock, lane.Count - from));
+        for (; position < lane.Count; position++)
+        {
+            if (await UnexecutedAsync() is { } missing)
+            {
+                yield return missing;
+            }
+        }
+
+        async ValueTask<(int Index, ReadOnlyMemory<byte> Line)?> UnexecutedAsync()
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            return (record.ClosedAt is null && lane.Model is not null) || await submitted.ReadAsync(position) is not { } request
+                ? null
+                : (request.Index, ResultLine.Unexecuted(record, lane, request));
+        }
     }
 
     /// <summary>The results of every block that begins in a range; the last may reach beyond it.</summary>
