@@ -52,7 +52,7 @@ internal static class BlockStream
         }
         finally
         {
-            Payload.Return(buffer);
+            Buffers.Return(buffer);
         }
 
         async Task<RedisResult[]> NextAsync(int first) => (RedisResult[])(await Read.RunAsync(

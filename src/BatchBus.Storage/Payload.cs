@@ -20,19 +20,19 @@ internal static class Payload
     /// <summary>Content up to this size, in bytes, is decompressed without copying.</summary>
     private const int ClaimedAtOnce = 4 << 20;
 
-    private const int Quality = 1;
+    private const int Quality = 2;
     private const int WindowBits = 18;
 
     public static byte[] Pack(ReadOnlySpan<byte> content)
     {
-        var buffer = ArrayPool<byte>.Shared.Rent(MaxLength(content.Length));
+        var buffer = Buffers.Rent(MaxLength(content.Length));
         try
         {
             return buffer.AsSpan(0, Pack(content, buffer)).ToArray();
         }
         finally
         {
-            ArrayPool<byte>.Shared.Return(buffer);
+            Buffers.Return(buffer);
         }
     }
 
@@ -45,14 +45,37 @@ internal static class Payload
         if (content.Length >= WorthCompressing
             && BrotliEncoder.TryCompress(content, packed[BrotliHeader..content.Length], out var written, Quality, WindowBits))
         {
-            packed[0] = Brotli;
-            BinaryPrimitives.WriteInt32LittleEndian(packed[1..], content.Length);
-            return BrotliHeader + written;
+            return WithHeader(packed, content.Length, written);
         }
 
         packed[0] = Plain;
         content.CopyTo(packed[1..]);
         return MaxLength(content.Length);
+    }
+
+    /// <summary>Packs two parts as one content, for a large one that is not to be copied together first.</summary>
+    public static int Pack(ReadOnlySpan<byte> head, ReadOnlySpan<byte> tail, Span<byte> packed)
+    {
+        var length = head.Length + tail.Length;
+        using var encoder = new BrotliEncoder(Quality, WindowBits);
+        var room = packed[BrotliHeader..length];
+        if (encoder.Compress(head, room, out _, out var begun, isFinalBlock: false) is OperationStatus.Done
+            && encoder.Compress(tail, room[begun..], out _, out var ended, isFinalBlock: true) is OperationStatus.Done)
+        {
+            return WithHeader(packed, length, begun + ended);
+        }
+
+        packed[0] = Plain;
+        head.CopyTo(packed[1..]);
+        tail.CopyTo(packed[(1 + head.Length)..]);
+        return MaxLength(length);
+    }
+
+    private static int WithHeader(Span<byte> packed, int length, int compressed)
+    {
+        packed[0] = Brotli;
+        BinaryPrimitives.WriteInt32LittleEndian(packed[1..], length);
+        return BrotliHeader + compressed;
     }
 
     /// <exception cref="InvalidDataException">The bytes are not what <see cref="Pack(ReadOnlySpan{byte})"/> made.</exception>
@@ -72,20 +95,11 @@ internal static class Payload
     public static ReadOnlyMemory<byte> UnpackInto(ref byte[] buffer, ReadOnlyMemory<byte> packed)
         => Unpack(packed, ref buffer, static (claimed, size) =>
         {
-            var larger = ArrayPool<byte>.Shared.Rent(size);
+            var larger = Buffers.Rent(size);
             claimed.CopyTo(larger, 0);
-            Return(claimed);
+            Buffers.Return(claimed);
             return larger;
         });
-
-    /// <summary>Gives an array back to the pool.</summary>
-    public static void Return(byte[] buffer)
-    {
-        if (buffer.Length > 0)
-        {
-            ArrayPool<byte>.Shared.Return(buffer);
-        }
-    }
 
     private static ReadOnlyMemory<byte> Unpack(ReadOnlyMemory<byte> packed, ref byte[] buffer, Func<byte[], int, byte[]> enlarge)
     {

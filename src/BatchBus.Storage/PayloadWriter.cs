@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Text;
 
 namespace BatchBus.Storage;
@@ -9,7 +8,7 @@ internal sealed class PayloadWriter : IDisposable
     private const int FirstBuffer = 4096;
     private const int LongestNumber = 10;
 
-    private byte[] _buffer = ArrayPool<byte>.Shared.Rent(FirstBuffer);
+    private byte[] _buffer = Buffers.Rent(FirstBuffer);
 
     public ReadOnlySpan<byte> Written => _buffer.AsSpan(0, Length);
 
@@ -48,7 +47,7 @@ internal sealed class PayloadWriter : IDisposable
     /// <summary>Gives the memory back; what was written is gone.</summary>
     public void Dispose()
     {
-        Payload.Return(_buffer);
+        Buffers.Return(_buffer);
         (_buffer, Length) = ([], 0);
     }
 
@@ -56,9 +55,9 @@ internal sealed class PayloadWriter : IDisposable
     {
         if (count > _buffer.Length - Length)
         {
-            var larger = ArrayPool<byte>.Shared.Rent(Math.Max(checked(Length + count), (int)Math.Min(Array.MaxLength, 2L * _buffer.Length)));
+            var larger = Buffers.Rent(Math.Max(checked(Length + count), (int)Math.Min(Array.MaxLength, 2L * _buffer.Length)));
             Written.CopyTo(larger);
-            Payload.Return(_buffer);
+            Buffers.Return(_buffer);
             _buffer = larger;
         }
 

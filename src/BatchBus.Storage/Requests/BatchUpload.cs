@@ -1,4 +1,3 @@
-using System.Buffers;
 using BatchBus.Storage.Batches;
 using StackExchange.Redis;
 
@@ -55,11 +54,23 @@ public sealed class BatchUpload
             await WriteOutAsync(lane);
         }
 
-        RequestChunk.Append(lane.Writer, request);
+        if (request.Parameters.Length >= RequestChunk.MaxBytes)
+        {
+            await WriteLargeAsync(lane, request);
+        }
+        else
+        {
+            RequestChunk.Append(lane.Writer, request);
+        }
+
         lane.Count++;
         lane.Bytes += request.Parameters.Length;
         Count++;
-        if (lane.Count % RequestChunk.MaxRequests == 0 || lane.Writer.Length >= RequestChunk.MaxBytes)
+        if (lane.Writer.Length == 0)
+        {
+            lane.ChunkStart = lane.Count;
+        }
+        else if (lane.Count % RequestChunk.MaxRequests == 0 || lane.Writer.Length >= RequestChunk.MaxBytes)
         {
             await WriteOutAsync(lane);
         }
@@ -91,24 +102,45 @@ public sealed class BatchUpload
 
     private async Task WriteOutAsync(LaneBuffer lane)
     {
-        var (content, start, bytes) = (lane.Writer, lane.ChunkStart, lane.Writer.Length);
+        var (key, content, start) = (_keys.Requests(lane.Number), lane.Writer, lane.ChunkStart);
         (lane.Writer, lane.ChunkStart) = (new PayloadWriter(), lane.Count);
-        await SettleAsync(MaxWritesUnderWay - 1, MaxBytesUnderWay - bytes);
 
         // Elsewhere, so that the body is read on while this is compressed.
-        _writes.Enqueue((Task.Run(() => WriteAsync(_keys.Requests(lane.Number), start, content)), bytes));
-        _bytesUnderWay += bytes;
+        await BeginAsync(content.Length, () => Task.Run(() =>
+        {
+            var packed = Buffers.Rent(Payload.MaxLength(content.Length));
+            var length = Payload.Pack(content.Written, packed);
+            content.Dispose();
+            return WriteAsync(key, start, packed, length);
+        }));
     }
 
-    private async Task WriteAsync(RedisKey requests, int start, PayloadWriter content)
+    /// <summary>Makes a chunk of a single request, from where it lies: a copy would cost as much memory again.</summary>
+    private async Task WriteLargeAsync(LaneBuffer lane, StoredRequest request)
     {
-        var packed = ArrayPool<byte>.Shared.Rent(Payload.MaxLength(content.Length));
-        var length = Payload.Pack(content.Written, packed);
-        content.Dispose();
+        using var head = new PayloadWriter();
+        RequestChunk.AppendHead(head, request);
+        head.Number(request.Parameters.Length);
+        await BeginAsync(request.Parameters.Length, () =>
+        {
+            var packed = Buffers.Rent(Payload.MaxLength(head.Length + request.Parameters.Length));
+            return WriteAsync(_keys.Requests(lane.Number), lane.Count, packed, Payload.Pack(head.Written, request.Parameters.Span, packed));
+        });
+    }
+
+    private async Task WriteAsync(RedisKey requests, int start, byte[] packed, int length)
+    {
         await _database.HashSetAsync(requests, start, packed.AsMemory(0, length));
 
         // Not after a failure: the write may then still be waiting to be sent.
-        ArrayPool<byte>.Shared.Return(packed);
+        Buffers.Return(packed);
+    }
+
+    private async Task BeginAsync(int bytes, Func<Task> write)
+    {
+        await SettleAsync(MaxWritesUnderWay - 1, MaxBytesUnderWay - bytes);
+        _writes.Enqueue((write(), bytes));
+        _bytesUnderWay += bytes;
     }
 
     /// <summary>A write that failed stays in front, so that an upload with a gap can never be committed.</summary>
