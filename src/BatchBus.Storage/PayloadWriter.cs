@@ -1,21 +1,23 @@
-using System.Buffers;
 using System.Text;
 
 namespace BatchBus.Storage;
 
-/// <summary>Writes numbers as variable-length integers, and bytes and text behind their lengths.</summary>
-internal sealed class PayloadWriter
+/// <summary>Writes numbers as variable-length integers, and bytes and text behind their lengths, into memory of the pool.</summary>
+internal sealed class PayloadWriter : IDisposable
 {
-    private readonly ArrayBufferWriter<byte> _buffer = new(4096);
+    private const int FirstBuffer = 4096;
+    private const int LongestNumber = 10;
 
-    public ReadOnlySpan<byte> Written => _buffer.WrittenSpan;
+    private byte[] _buffer = Buffers.Rent(FirstBuffer);
 
-    public int Length => _buffer.WrittenCount;
+    public ReadOnlySpan<byte> Written => _buffer.AsSpan(0, Length);
+
+    public int Length { get; private set; }
 
     public void Number(long value)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(value);
-        var span = _buffer.GetSpan(10);
+        var span = Claim(LongestNumber);
         var count = 0;
         for (; value >= 0x80; value >>= 7)
         {
@@ -23,23 +25,44 @@ internal sealed class PayloadWriter
         }
 
         span[count++] = (byte)value;
-        _buffer.Advance(count);
+        Length += count;
     }
 
     public void Bytes(ReadOnlySpan<byte> value)
     {
         Number(value.Length);
-        _buffer.Write(value);
+        value.CopyTo(Claim(value.Length));
+        Length += value.Length;
     }
 
     public void Text(string value)
     {
         var length = Encoding.UTF8.GetByteCount(value);
         Number(length);
-        _buffer.Advance(Encoding.UTF8.GetBytes(value, _buffer.GetSpan(length)));
+        Length += Encoding.UTF8.GetBytes(value, Claim(length));
     }
 
-    public void Clear() => _buffer.ResetWrittenCount();
+    public void Clear() => Length = 0;
+
+    /// <summary>Gives the memory back; what was written is gone.</summary>
+    public void Dispose()
+    {
+        Buffers.Return(_buffer);
+        (_buffer, Length) = ([], 0);
+    }
+
+    private Span<byte> Claim(int count)
+    {
+        if (count > _buffer.Length - Length)
+        {
+            var larger = Buffers.Rent(Math.Max(checked(Length + count), (int)Math.Min(Array.MaxLength, 2L * _buffer.Length)));
+            Written.CopyTo(larger);
+            Buffers.Return(_buffer);
+            _buffer = larger;
+        }
+
+        return _buffer.AsSpan(Length);
+    }
 }
 
 /// <summary>Reads what <see cref="PayloadWriter"/> wrote.</summary>

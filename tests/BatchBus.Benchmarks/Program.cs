@@ -19,6 +19,7 @@ Dictionary<int, (string Title, double Weight, Func<Benchmark, Task> Run)> measur
     [5] = (Footprint.Title, 1.5, Footprint.RunAsync),
     [6] = (Growth.Title, 2, Growth.RunAsync),
     [7] = (Fairness.Title, 1.5, Fairness.RunAsync),
+    [8] = (Sizes.Title, 2, Sizes.RunAsync),
 };
 
 // The first three are this program in the part of the model and of the floors, as processes of their own.

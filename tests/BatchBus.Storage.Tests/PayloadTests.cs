@@ -15,6 +15,33 @@ public sealed class PayloadTests
         => Contents.Sample(content => Payload.Unpack(Payload.Pack(content)).Span.SequenceEqual(content), iter: 60, print: Size);
 
     [Test]
+    public void Two_parts_are_packed_as_one_content()
+        => Gen.Select(Gen.Byte.Array[0, 100], Contents).Sample(
+            (head, tail) =>
+            {
+                var packed = new byte[Payload.MaxLength(head.Length + tail.Length)];
+                var length = Payload.Pack(head, tail, packed);
+                return length <= Payload.MaxLength(head.Length + tail.Length)
+                    && Payload.Unpack(packed.AsMemory(0, length)).Span.SequenceEqual([.. head, .. tail]);
+            },
+            iter: 60,
+            print: parts => $"{Size(parts.Item1)} and {Size(parts.Item2)}");
+
+    [Test]
+    public void What_is_unpacked_into_a_used_buffer_is_nothing_else()
+        => Contents.Array[1, 5].Sample(
+            contents =>
+            {
+                byte[] buffer = [];
+                foreach (var content in contents)
+                {
+                    Assert.That(Payload.UnpackInto(ref buffer, Payload.Pack(content)).Span.SequenceEqual(content));
+                }
+            },
+            iter: 20,
+            print: contents => string.Join(' ', contents.Select(Size)));
+
+    [Test]
     public void A_packed_payload_is_never_more_than_one_byte_larger_than_its_content()
         => Contents.Sample(content => Payload.Pack(content).Length <= content.Length + 1, iter: 40, print: Size);
 

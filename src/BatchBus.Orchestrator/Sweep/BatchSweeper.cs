@@ -16,6 +16,8 @@ internal sealed partial class BatchSweeper(BatchSchedule schedule, BatchVisit vi
     /// <summary>A visit takes milliseconds. One that takes longer is done twice, which does no harm; one that died is soon done by another.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);
 
+    private static readonly TimeSpan LongestVisit = TimeSpan.FromSeconds(10);
+
     /// <summary>Within this time every worker that is alive has found Redis again and renewed its leases; a client may take seconds to notice.</summary>
     private static readonly TimeSpan Renewal = TimeSpan.FromSeconds(6);
 
@@ -74,11 +76,14 @@ internal sealed partial class BatchSweeper(BatchSchedule schedule, BatchVisit vi
     /// <summary>One batch that cannot be visited must not keep the others from their visit; its entry is due again by itself.</summary>
     private async ValueTask VisitAsync(Guid batchId, CancellationToken cancellationToken)
     {
+        // A confirm of the broker can be lost with its connection, and whoever waits for it waits for ever.
+        using var bounded = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        bounded.CancelAfter(LongestVisit);
         try
         {
-            await visit.RunAsync(batchId, cancellationToken);
+            await visit.RunAsync(batchId, bounded.Token);
         }
-        catch (Exception exception) when (exception is not OperationCanceledException)
+        catch (Exception exception) when (!cancellationToken.IsCancellationRequested)
         {
             Log.VisitFailed(logger, BatchId.Format(batchId), exception);
         }

@@ -18,6 +18,7 @@ public sealed class StoreClock(IConnectionMultiplexer redis) : TimeProvider
     private static readonly TimeSpan LongestRoundTrip = TimeSpan.FromMilliseconds(500);
 
     private Reading? _reading;
+    private long _contactAt;
     private int _interruptions;
 
     /// <summary>How often the clock has stepped, or could not be read for a while: after each, what has lapsed is not yet to be trusted.</summary>
@@ -38,19 +39,20 @@ public sealed class StoreClock(IConnectionMultiplexer redis) : TimeProvider
     /// <summary>Takes a reading of the server's clock over.</summary>
     internal void Observe(DateTimeOffset server, long askedAt, long answeredAt)
     {
-        var roundTrip = GetElapsedTime(askedAt, answeredAt);
-        if (roundTrip > LongestRoundTrip && _reading is not null)
-        {
-            return;
-        }
-
+        var isSlow = GetElapsedTime(askedAt, answeredAt) > LongestRoundTrip;
+        var contactAt = Interlocked.Exchange(ref _contactAt, answeredAt);
         var next = new Reading(server, askedAt + ((answeredAt - askedAt) / 2));
         if (_reading is { } last)
         {
-            var passed = GetElapsedTime(last.Moment, next.Moment);
-            if ((server - last.Server - passed).Duration() > Step || passed > Gap)
+            var step = (server - last.Server - GetElapsedTime(last.Moment, next.Moment)).Duration();
+            if (GetElapsedTime(contactAt, answeredAt) > Gap || (!isSlow && step > Step))
             {
                 Interlocked.Increment(ref _interruptions);
+            }
+
+            if (isSlow)
+            {
+                return;
             }
         }
 

@@ -10,13 +10,17 @@ namespace BatchBus.Storage.Requests;
 /// </summary>
 public sealed class BatchUpload
 {
-    /// <summary>Chunk writes that may be under way at once; bounds the memory of a create to a few chunks.</summary>
+    /// <summary>Chunk writes that may be under way at once, so that a slow store slows the create down.</summary>
     private const int MaxWritesUnderWay = 4;
+
+    /// <summary>Bytes that may be under way at once, before compression, unless a single chunk is larger.</summary>
+    private const int MaxBytesUnderWay = 4 << 20;
 
     private readonly IDatabase _database;
     private readonly BatchKeys _keys;
     private readonly Dictionary<LaneKey, LaneBuffer> _lanes = [];
-    private readonly Queue<Task> _writes = new();
+    private readonly Queue<(Task Write, int Bytes)> _writes = new();
+    private int _bytesUnderWay;
 
     internal BatchUpload(IDatabase database, Guid batchId)
     {
@@ -50,11 +54,23 @@ public sealed class BatchUpload
             await WriteOutAsync(lane);
         }
 
-        RequestChunk.Append(lane.Writer, request);
+        if (request.Parameters.Length >= RequestChunk.MaxBytes)
+        {
+            await WriteLargeAsync(lane, request);
+        }
+        else
+        {
+            RequestChunk.Append(lane.Writer, request);
+        }
+
         lane.Count++;
         lane.Bytes += request.Parameters.Length;
         Count++;
-        if (lane.Count % RequestChunk.MaxRequests == 0 || lane.Writer.Length >= RequestChunk.MaxBytes)
+        if (lane.Writer.Length == 0)
+        {
+            lane.ChunkStart = lane.Count;
+        }
+        else if (lane.Count % RequestChunk.MaxRequests == 0 || lane.Writer.Length >= RequestChunk.MaxBytes)
         {
             await WriteOutAsync(lane);
         }
@@ -70,7 +86,7 @@ public sealed class BatchUpload
             await WriteOutAsync(lane);
         }
 
-        await SettleAsync(maxUnderWay: 0);
+        await SettleAsync(maxUnderWay: 0, maxBytes: 0);
         return [.. _lanes.OrderBy(lane => lane.Value.Number).Select(lane => new Lane
         {
             Number = lane.Value.Number,
@@ -82,24 +98,58 @@ public sealed class BatchUpload
     }
 
     /// <summary>Waits for the writes that are under way, whatever comes of them, so that a deletion comes after them.</summary>
-    internal async Task DrainAsync() => await Task.WhenAll(_writes).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    internal async Task DrainAsync() => await Task.WhenAll(_writes.Select(write => write.Write)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
 
     private async Task WriteOutAsync(LaneBuffer lane)
     {
-        var packed = Payload.Pack(lane.Writer.Written);
-        lane.Writer.Clear();
-        await SettleAsync(MaxWritesUnderWay - 1);
-        _writes.Enqueue(_database.HashSetAsync(_keys.Requests(lane.Number), lane.ChunkStart, packed));
-        lane.ChunkStart = lane.Count;
+        var (key, content, start) = (_keys.Requests(lane.Number), lane.Writer, lane.ChunkStart);
+        (lane.Writer, lane.ChunkStart) = (new PayloadWriter(), lane.Count);
+
+        // Elsewhere, so that the body is read on while this is compressed.
+        await BeginAsync(content.Length, () => Task.Run(() =>
+        {
+            var packed = Buffers.Rent(Payload.MaxLength(content.Length));
+            var length = Payload.Pack(content.Written, packed);
+            content.Dispose();
+            return WriteAsync(key, start, packed, length);
+        }));
+    }
+
+    /// <summary>Makes a chunk of a single request, from where it lies: a copy would cost as much memory again.</summary>
+    private async Task WriteLargeAsync(LaneBuffer lane, StoredRequest request)
+    {
+        using var head = new PayloadWriter();
+        RequestChunk.AppendHead(head, request);
+        head.Number(request.Parameters.Length);
+        await BeginAsync(request.Parameters.Length, () =>
+        {
+            var packed = Buffers.Rent(Payload.MaxLength(head.Length + request.Parameters.Length));
+            return WriteAsync(_keys.Requests(lane.Number), lane.Count, packed, Payload.Pack(head.Written, request.Parameters.Span, packed));
+        });
+    }
+
+    private async Task WriteAsync(RedisKey requests, int start, byte[] packed, int length)
+    {
+        await _database.HashSetAsync(requests, start, packed.AsMemory(0, length));
+
+        // Not after a failure: the write may then still be waiting to be sent.
+        Buffers.Return(packed);
+    }
+
+    private async Task BeginAsync(int bytes, Func<Task> write)
+    {
+        await SettleAsync(MaxWritesUnderWay - 1, MaxBytesUnderWay - bytes);
+        _writes.Enqueue((write(), bytes));
+        _bytesUnderWay += bytes;
     }
 
     /// <summary>A write that failed stays in front, so that an upload with a gap can never be committed.</summary>
-    private async Task SettleAsync(int maxUnderWay)
+    private async Task SettleAsync(int maxUnderWay, int maxBytes)
     {
-        while (_writes.Count > maxUnderWay)
+        while (_writes.Count > 0 && (_writes.Count > maxUnderWay || _bytesUnderWay > maxBytes))
         {
-            await _writes.Peek();
-            _ = _writes.Dequeue();
+            await _writes.Peek().Write;
+            _bytesUnderWay -= _writes.Dequeue().Bytes;
         }
     }
 
@@ -109,7 +159,7 @@ public sealed class BatchUpload
     {
         public int Number { get; } = number;
 
-        public PayloadWriter Writer { get; } = new();
+        public PayloadWriter Writer { get; set; } = new();
 
         public int ChunkStart { get; set; }
 

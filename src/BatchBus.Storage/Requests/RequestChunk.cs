@@ -13,17 +13,25 @@ internal static class RequestChunk
 
     public static void Append(PayloadWriter writer, in StoredRequest request)
     {
+        AppendHead(writer, request);
+        writer.Bytes(request.Parameters.Span);
+    }
+
+    /// <summary>Writes what stands before the parameters' length.</summary>
+    public static void AppendHead(PayloadWriter writer, in StoredRequest request)
+    {
         writer.Number(request.Index);
         writer.Number(request.Rule);
         writer.Text(request.CustomId);
         writer.Text(request.Failure);
-        writer.Bytes(request.Parameters.Span);
     }
 
-    public static List<StoredRequest> Read(ReadOnlyMemory<byte> packed)
+    public static List<StoredRequest> Read(ReadOnlyMemory<byte> packed) => ReadContent(Payload.Unpack(packed));
+
+    public static List<StoredRequest> ReadContent(ReadOnlyMemory<byte> content)
     {
         var requests = new List<StoredRequest>(MaxRequests);
-        var reader = new PayloadReader(Payload.Unpack(packed));
+        var reader = new PayloadReader(content);
         while (!reader.AtEnd)
         {
             var index = reader.Int();

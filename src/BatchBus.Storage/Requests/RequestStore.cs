@@ -1,3 +1,4 @@
+using BatchBus.Storage.Batches;
 using StackExchange.Redis;
 
 namespace BatchBus.Storage.Requests;
@@ -42,4 +43,8 @@ public sealed class RequestStore(IConnectionMultiplexer redis)
 
         return requests;
     }
+
+    /// <summary>Reads requests of a lane one by one, in order.</summary>
+    internal RequestCursor Follow(Guid batchId, Lane lane)
+        => new(redis.GetDatabase(), new BatchKeys(batchId).Requests(lane.Number), lane.Count);
 }

@@ -35,4 +35,24 @@ internal static class ResultBlock
 
         return results;
     }
+
+    /// <summary>Reads no more than the lines' places in the batch and the lines themselves, from content that is already unpacked.</summary>
+    public static List<(int Index, ReadOnlyMemory<byte> Line)> ReadLines(ReadOnlyMemory<byte> content)
+    {
+        var lines = new List<(int, ReadOnlyMemory<byte>)>(ResultStore.MaxBlock);
+        var reader = new PayloadReader(content);
+        while (!reader.AtEnd)
+        {
+            var index = reader.Int();
+            _ = reader.Bytes(); // the name
+            for (var number = 0; number < 5; number++)
+            {
+                _ = reader.Number(); // outcome, tokens, time
+            }
+
+            lines.Add((index, reader.Bytes()));
+        }
+
+        return lines;
+    }
 }

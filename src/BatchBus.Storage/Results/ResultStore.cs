@@ -12,6 +12,9 @@ public sealed class ResultStore(IConnectionMultiplexer redis, RequestStore reque
     /// <summary>Positions that are read at once; also the most that one block covers.</summary>
     public const int MaxBlock = 32;
 
+    /// <summary>A block takes no further result beyond so many bytes of lines: who reads it holds it whole.</summary>
+    private const int MaxBlockBytes = 1 << 20;
+
     private static readonly Script Compact = Script.Load("compact_results");
     private static readonly Script Store = Script.Load("store_results");
 
@@ -36,13 +39,14 @@ public sealed class ResultStore(IConnectionMultiplexer redis, RequestStore reque
             results.Sum(entry => (long)entry.Result.OutputTokens),
             results.Sum(entry => entry.Result.ExecutionMilliseconds),
         };
-        var writer = new PayloadWriter();
+        using var writer = new PayloadWriter();
         for (var start = 0; start < results.Count;)
         {
             var end = start + 1;
-            while (end < results.Count && end - start < MaxBlock && results[end].Position == results[end - 1].Position + 1)
+            var bytes = results[start].Result.Line.Length;
+            while (end < results.Count && end - start < MaxBlock && bytes < MaxBlockBytes && results[end].Position == results[end - 1].Position + 1)
             {
-                end++;
+                bytes += results[end++].Result.Line.Length;
             }
 
             var run = results.Skip(start).Take(end - start).Select(entry => entry.Result).ToList();
@@ -70,12 +74,18 @@ public sealed class ResultStore(IConnectionMultiplexer redis, RequestStore reque
     /// <param name="batchId">The batch.</param>
     /// <param name="lane">The lane.</param>
     /// <param name="from">Position of the first.</param>
-    /// <param name="stored">The stored results of consecutive positions, at most <see cref="MaxBlock"/>.</param>
+    /// <param name="stored">The stored results of consecutive positions, at most <see cref="MaxBlock"/>; large ones stay as they are.</param>
     public Task CompactAsync(Guid batchId, int lane, int from, IReadOnlyList<StoredResult> stored)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(stored.Count, MaxBlock);
+        if (stored.Sum(result => (long)result.Line.Length) > MaxBlockBytes)
+        {
+            return Task.CompletedTask;
+        }
+
         var keys = new BatchKeys(batchId);
-        return Compact.RunAsync(Database, [keys.Record, keys.Results(lane)], [from, stored.Count, ResultBlock.Pack(new PayloadWriter(), stored)]);
+        using var writer = new PayloadWriter();
+        return Compact.RunAsync(Database, [keys.Record, keys.Results(lane)], [from, stored.Count, ResultBlock.Pack(writer, stored)]);
     }
 
     /// <summary>Per request of a range, whether it has a result.</summary>
@@ -93,7 +103,8 @@ public sealed class ResultStore(IConnectionMultiplexer redis, RequestStore reque
 
     /// <summary>
     /// The lines of a closed batch's results file, one per request in the order of submission; requests that were never executed have
-    /// their line made from how the batch ended. Of an open batch, the lines that there are so far. Holds a few blocks at a time, however large the batch is.
+    /// their line made from how the batch ended. Of an open batch, the lines that there are so far. Holds a few blocks at a time, however large the
+    /// batch is; a line is valid until the next is asked for.
     /// </summary>
     public async IAsyncEnumerable<ReadOnlyMemory<byte>> LinesAsync(BatchRecord record, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
@@ -134,45 +145,50 @@ public sealed class ResultStore(IConnectionMultiplexer redis, RequestStore reque
     private async IAsyncEnumerable<(int Index, ReadOnlyMemory<byte> Line)> LaneAsync(
         BatchRecord record, Lane lane, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        var ahead = StoredAsync(0);
-        List<(int Position, StoredResult Result)> stored = [];
-        for (var from = 0; from < lane.Count; from += MaxBlock)
+        await using var submitted = requests.Follow(record.BatchId, lane);
+        var position = 0;
+        if (lane.Model is not null)
         {
-            cancellationToken.ThrowIfCancellationRequested();
-            stored.RemoveAll(entry => entry.Position < from);
-            var covered = stored.Count > 0 ? stored[^1].Position : from - 1;
-            stored.AddRange((await ahead).Where(entry => entry.Position > covered));
-            if (from + MaxBlock < lane.Count)
+            await foreach (var (start, content) in BlockStream.ReadAsync(Database, new BatchKeys(record.BatchId).Results(lane.Number), 0, lane.Count))
             {
-                ahead = StoredAsync(from + MaxBlock);
-            }
-
-            var count = Math.Min(MaxBlock, lane.Count - from);
-            var window = stored.Where(entry => entry.Position < from + count).ToList();
-            if (window.Count == count || (record.ClosedAt is null && lane.Model is not null))
-            {
-                foreach (var (_, result) in window)
+                if (start < position)
                 {
-                    yield return (result.Index, result.Line);
+                    // What a crash has left of a compaction: the block before says the same.
+                    continue;
                 }
 
-                continue;
-            }
+                for (; position < start; position++)
+                {
+                    if (await UnexecutedAsync() is { } missing)
+                    {
+                        yield return missing;
+                    }
+                }
 
-            var byPosition = window.ToDictionary(entry => entry.Position, entry => entry.Result);
-            var position = from;
-            foreach (var request in await requests.ReadAsync(record.BatchId, lane.Number, from, count))
-            {
-                yield return byPosition.TryGetValue(position++, out var result)
-                    ? (result.Index, result.Line)
-                    : (request.Index, ResultLine.Unexecuted(record, lane, request));
+                foreach (var line in ResultBlock.ReadLines(content))
+                {
+                    cancellationToken.ThrowIfCancellationRequested();
+                    yield return line;
+                    position++;
+                }
             }
         }
 
-        Task<List<(int Position, StoredResult Result)>> StoredAsync(int from)
-            => lane.Model is null
-                ? Task.FromResult<List<(int, StoredResult)>>([])
-                : BlocksFromAsync(record.BatchId, lane.Number, from, Math.Min(MaxBlock, lane.Count - from));
+        for (; position < lane.Count; position++)
+        {
+            if (await UnexecutedAsync() is { } missing)
+            {
+                yield return missing;
+            }
+        }
+
+        async ValueTask<(int Index, ReadOnlyMemory<byte> Line)?> UnexecutedAsync()
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            return (record.ClosedAt is null && lane.Model is not null) || await submitted.ReadAsync(position) is not { } request
+                ? null
+                : (request.Index, ResultLine.Unexecuted(record, lane, request));
+        }
     }
 
     /// <summary>

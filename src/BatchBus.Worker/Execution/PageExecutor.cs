@@ -26,6 +26,9 @@ internal sealed partial class PageExecutor(
     ILogger<PageExecutor> logger)
     : IHostedService, IDisposable
 {
+    /// <summary>A confirm of the broker can be lost with its connection, and whoever waits for it waits for ever.</summary>
+    private static readonly TimeSpan LongestPublish = TimeSpan.FromSeconds(10);
+
     private readonly CancellationTokenSource _stopped = new();
     private bool _stopping;
 
@@ -136,7 +139,7 @@ internal sealed partial class PageExecutor(
                 Count = page.Count,
                 Requests = [.. stored.Select(result => Completed(result))],
             },
-            cancellationToken);
+            cancellationToken).WaitAsync(LongestPublish, time, cancellationToken);
         await pages.ForgetAsync(page);
     }
 

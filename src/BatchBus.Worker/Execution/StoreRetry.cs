@@ -17,7 +17,7 @@ internal static partial class StoreRetry
             {
                 return await step();
             }
-            catch (Exception exception) when (exception is RedisException or RedisTimeoutException or MassTransit.MassTransitException or IOException)
+            catch (Exception exception) when (exception is RedisException or TimeoutException or MassTransit.MassTransitException or IOException)
             {
                 Log.Retried(logger, exception.GetType().Name, exception.Message);
             }

@@ -27,7 +27,7 @@ public sealed class BatchVisitTests
     public async Task A_lapsed_upload_is_removed_and_its_commit_comes_too_late()
     {
         var upload = await _bus.UploadAsync(40);
-        Assert.That(await _bus.Database.KeyExistsAsync(new BatchKeys(upload.BatchId).Requests(0)), "a chunk is stored");
+        await Eventually.ThatAsync(() => _bus.Database.KeyExistsAsync(new BatchKeys(upload.BatchId).Requests(0)), "a chunk is stored");
         var sweeper = _bus.NewSweeper();
 
         await sweeper.SweepAsync(CancellationToken.None);

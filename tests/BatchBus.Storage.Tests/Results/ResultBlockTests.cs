@@ -18,6 +18,12 @@ public sealed class ResultBlockTests
         .Array[0, ResultStore.MaxBlock];
 
     [Test]
+    public void Lines_alone_are_those_of_the_whole_block()
+        => Blocks.Sample(block => Assert.That(
+            ResultBlock.ReadLines(Payload.Unpack(ResultBlock.Pack(new PayloadWriter(), block))).Select(line => (line.Index, Convert.ToHexString(line.Line.Span))),
+            Is.EqualTo(block.Select(result => (result.Index, Convert.ToHexString(result.Line.Span))))));
+
+    [Test]
     public void A_block_is_read_as_it_was_written()
         => Blocks.Sample(block =>
         {

@@ -111,6 +111,46 @@ public sealed class ResultLinesTests(StoreServer server) : StoreFixture(server)
         Assert.That(read, Is.InRange(1, ResultStore.MaxBlock));
     }
 
+    [Test]
+    public async Task Large_and_small_results_and_requests_without_one_come_out_in_order()
+    {
+        const int Count = 300;
+        var upload = await Batches.BeginUploadAsync();
+        for (var i = 0; i < Count; i++)
+        {
+            await upload.AddAsync("m", yieldsToStage: false, Request(i) with { Parameters = Noise(i, i % 50 == 7 ? 1_200_000 : i % 9 * 20_000) });
+        }
+
+        var record = (await Batches.CommitAsync(upload, "acme", null, null, TimeSpan.FromHours(1)))!;
+        var stored = new Dictionary<int, StoredResult>();
+        for (var i = 0; i < Count; i += i % 7 == 0 ? 1 : 3)
+        {
+            stored[i] = Result(i, author: Convert.ToHexString(Noise(i, i % 40 == 6 ? 800_000 : i % 5 * 15_000)));
+            Assert.That(await Results.StoreAsync(record.BatchId, 0, [(i, stored[i])]), Is.EqualTo(StoreStatus.Stored));
+        }
+
+        await Batches.CloseAsync(record.BatchId, BatchEndReason.Canceled);
+
+        var index = 0;
+        await foreach (var line in Results.LinesAsync((await Batches.FindAsync(record.BatchId))!, CancellationToken.None))
+        {
+            var expected = stored.TryGetValue(index, out var result)
+                ? result.Line
+                : System.Text.Encoding.UTF8.GetBytes($$$"""{"custom_id":"request-{{{index}}}","result":{"type":"canceled"}}""" + "\n");
+            Assert.That(line.Span.SequenceEqual(expected.Span), $"line {index}");
+            index++;
+        }
+
+        Assert.That(index, Is.EqualTo(Count));
+    }
+
+    private static byte[] Noise(int seed, int length)
+    {
+        var noise = new byte[length];
+        new Random(seed).NextBytes(noise);
+        return noise;
+    }
+
     /// <summary>Stores what has an outcome: consecutive positions in blocks of the given sizes, in random order.</summary>
     private async Task StoreAsync(BatchRecord record, List<(string? Model, RequestOutcome? Outcome)> batch, int[] sizes, Random random)
     {

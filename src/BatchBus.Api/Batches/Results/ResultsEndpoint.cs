@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Collections.Concurrent;
 using System.Globalization;
 using BatchBus.Api.Batches.Read;
@@ -148,13 +149,17 @@ internal sealed class ResultsEndpoint(BatchResponse batches, ResultStore results
             var first = (int)Math.Clamp(from - position, 0, line.Length);
             var part = line[first..(int)Math.Clamp(end - position, first, line.Length)];
             position += line.Length;
-            part.Span.CopyTo(writer.GetSpan(part.Length));
-            writer.Advance(part.Length);
-            unflushed += part.Length;
-            if (unflushed >= FlushBytes)
+            while (!part.IsEmpty)
             {
-                await writer.FlushAsync(context.RequestAborted);
-                unflushed = 0;
+                var piece = part[..Math.Min(part.Length, FlushBytes - unflushed)];
+                part = part[piece.Length..];
+                writer.Write(piece.Span);
+                unflushed += piece.Length;
+                if (unflushed == FlushBytes)
+                {
+                    await writer.FlushAsync(context.RequestAborted);
+                    unflushed = 0;
+                }
             }
 
             if (position >= end)

@@ -1,8 +1,8 @@
-using System.Buffers;
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text.Json;
 using BatchBus.Api.Errors;
+using BatchBus.Storage;
 
 namespace BatchBus.Api.Batches.Submit;
 
@@ -20,7 +20,7 @@ internal sealed class BatchBodyReader(Stream body, bool isDecoded, ApiOptions op
     private const int FirstBuffer = 128 << 10;
 
     private readonly IncrementalHash _hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-    private byte[] _buffer = ArrayPool<byte>.Shared.Rent(FirstBuffer);
+    private byte[] _buffer = Buffers.Rent(FirstBuffer);
     private JsonReaderState _state = new(new JsonReaderOptions { MaxDepth = MaxDepth });
     private int _start;
     private int _end;
@@ -88,7 +88,7 @@ internal sealed class BatchBodyReader(Stream body, bool isDecoded, ApiOptions op
         _hash.Dispose();
         if (_buffer.Length > 0)
         {
-            ArrayPool<byte>.Shared.Return(_buffer);
+            Buffers.Return(_buffer);
             _buffer = [];
         }
     }
@@ -115,9 +115,9 @@ internal sealed class BatchBodyReader(Stream body, bool isDecoded, ApiOptions op
                     : $"The body holds a value of more than {options.MaxRequestBytes} bytes outside requests.");
             }
 
-            var larger = ArrayPool<byte>.Shared.Rent(2 * _buffer.Length);
+            var larger = Buffers.Rent(2 * _buffer.Length);
             _buffer.AsSpan(0, _end).CopyTo(larger);
-            ArrayPool<byte>.Shared.Return(_buffer);
+            Buffers.Return(_buffer);
             _buffer = larger;
         }
 
