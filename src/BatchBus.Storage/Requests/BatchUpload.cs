@@ -89,9 +89,14 @@ public sealed class BatchUpload
         var packed = Payload.Pack(lane.Writer.Written);
         lane.Writer.Clear();
         await SettleAsync(MaxWritesUnderWay - 1);
-        _writes.Enqueue(_database.HashSetAsync(_keys.Requests(lane.Number), lane.ChunkStart, packed));
+        _writes.Enqueue(WriteAsync(_keys.Requests(lane.Number), lane.ChunkStart, packed));
         lane.ChunkStart = lane.Count;
     }
+
+    private Task<bool> WriteAsync(RedisKey lane, int from, RedisValue chunk)
+        => Failpoint.Armed is { } failpoint
+            ? failpoint.AroundAsync("write:chunk", () => _database.HashSetAsync(lane, from, chunk))
+            : _database.HashSetAsync(lane, from, chunk);
 
     /// <summary>A write that failed stays in front, so that an upload with a gap can never be committed.</summary>
     private async Task SettleAsync(int maxUnderWay)
