@@ -61,5 +61,6 @@ internal sealed class Failpoint
         }
 
         await Task.Delay(_stall ?? Timeout.InfiniteTimeSpan, TimeProvider.System);
+        await Console.Out.WriteLineAsync($"Failpoint {point} left");
     }
 }

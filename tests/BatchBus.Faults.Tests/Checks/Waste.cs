@@ -10,6 +10,9 @@ public sealed class Waste(Deployment deployment)
     /// <summary>An answer on its way to a process that dies counts as open: the model cannot know that it was never kept.</summary>
     private static readonly TimeSpan OnItsWay = TimeSpan.FromMilliseconds(20);
 
+    /// <summary>What a process needs to kill itself: the machine is busy, and code that never ran before is compiled first.</summary>
+    private static readonly TimeSpan Dying = TimeSpan.FromMilliseconds(300);
+
     private readonly HashSet<(int, ulong, TimeSpan)> _calls = [];
 
     public IReadOnlySet<(int Worker, ulong Key, TimeSpan Start)> Calls => _calls;
@@ -32,11 +35,18 @@ public sealed class Waste(Deployment deployment)
         var worker = WorkerOf(process)!.Value;
         await SettleAsync(worker);
         var broken = deployment.Witness.CallsOf(worker).Where(call => call.Outcome is SimulatedOutcome.Canceled).ToList();
-        Note(worker, broken.Count > 0 ? broken.Max(call => call.End!.Value) - OnItsWay : deployment.Witness.Now);
+        Note(worker, broken.Count > 0 ? broken.Max(call => call.End!.Value) - Dying : deployment.Witness.Now - Dying);
     }
+
+    /// <summary>Allows every call so far to be made again, where the scenario bounds them in another way.</summary>
+    public void NoteAll() => _calls.UnionWith(deployment.Witness.Calls.Select(call => call.Id));
 
     /// <summary>Notes what a worker has open now, which somebody else may have to repeat.</summary>
     public void NoteOpen(RoleProcess process) => Note(WorkerOf(process)!.Value, deployment.Witness.Now);
+
+    /// <summary>Notes what a worker began within a time, whatever came of it.</summary>
+    public void NoteStarted(RoleProcess process, TimeSpan from, TimeSpan to)
+        => _calls.UnionWith(deployment.Witness.CallsOf(WorkerOf(process)!.Value).Where(call => call.Start >= from && call.Start <= to).Select(call => call.Id));
 
     private int? WorkerOf(RoleProcess process)
     {

@@ -79,7 +79,7 @@ public sealed class Deployment : IAsyncDisposable
         var processes = new List<RoleProcess>();
         foreach (var (name, role) in new[] { ("api", "api"), ("orchestrator", "orchestrator"), ("second orchestrator", "orchestrator"), ("worker 0", "worker"), ("worker 1", "worker") })
         {
-            processes.Add(await RoleProcess.CreateAsync(name, role, redis.Port, address, Settings, SimulatedLatency.Fixed(TimeSpan.FromMilliseconds(50))));
+            processes.Add(await RoleProcess.CreateAsync(name, role, redis.Port, address, Settings, SimulatedLatency.LogNormal(TimeSpan.FromMilliseconds(50), 0.3)));
         }
 
         var options = ConfigurationOptions.Parse(redis.ConnectionString);
@@ -94,21 +94,20 @@ public sealed class Deployment : IAsyncDisposable
     /// <summary>Lets everything pass and run again that a scenario stopped, so that the next one finds a healthy deployment.</summary>
     public async Task RestoreAsync()
     {
-        SetLatency(SimulatedLatency.Fixed(TimeSpan.FromMilliseconds(50)));
+        SetLatency(SimulatedLatency.LogNormal(TimeSpan.FromMilliseconds(50), 0.3));
         foreach (var process in Processes)
         {
             process.Redis.Restore();
             process.RabbitMq.Restore();
             process.Model?.Restore();
-            if (process.IsArmed && process.IsRunning)
+            if (process.IsRunning)
             {
-                process.Kill();
+                process.Thaw();
+                if (process.IsArmed || process == SecondOrchestrator)
+                {
+                    process.Kill();
+                }
             }
-        }
-
-        if (SecondOrchestrator.IsRunning)
-        {
-            SecondOrchestrator.Kill();
         }
 
         await Task.WhenAll(Processes.Where(process => process != SecondOrchestrator && !process.IsRunning).Select(process => process.StartAsync()));

@@ -33,6 +33,8 @@ public sealed class FaultProxy : IAsyncDisposable
     /// <summary>Where the process connects instead of to the server.</summary>
     public int Port { get; }
 
+    public bool IsCut => _cut;
+
     /// <summary>Bytes of answers that the process never saw.</summary>
     public long Swallowed => Interlocked.Read(ref _swallowed);
 

@@ -89,6 +89,18 @@ public sealed class RoleProcess : IAsyncDisposable
         _process = await ChildProcess.StartAsync("dotnet", [Path.Combine(AppContext.BaseDirectory, "batchbus.dll"), "serve", "--urls", Url], environment);
     }
 
+    /// <summary>Starts the process anew with a fault of its own, before it has anything to do.</summary>
+    /// <inheritdoc cref="StartAsync"/>
+    public Task ArmAsync(string? failpoint = null, string? clockStep = null)
+    {
+        if (IsRunning)
+        {
+            Kill();
+        }
+
+        return StartAsync(failpoint, clockStep);
+    }
+
     /// <summary>Ends the process as a crash would (SIGKILL).</summary>
     public void Kill() => _process!.Kill();
 
@@ -100,7 +112,10 @@ public sealed class RoleProcess : IAsyncDisposable
     public Task DiesAsync(TimeSpan? within = null) => Eventually.ThatAsync(() => !IsRunning, $"{Name} dies at its failpoint", within);
 
     /// <summary>Waits until the process stalls at its failpoint.</summary>
-    public Task StallsAsync() => Eventually.ThatAsync(() => Output.Contains("Failpoint ", StringComparison.Ordinal), $"{Name} stalls at its failpoint");
+    public Task StallsAsync() => Eventually.ThatAsync(() => SaysOfFailpoint("reached"), $"{Name} stalls at its failpoint");
+
+    /// <summary>Waits until the process goes on after it stalled.</summary>
+    public Task GoesOnAsync() => Eventually.ThatAsync(() => SaysOfFailpoint("left"), $"{Name} goes on after its failpoint");
 
     public async ValueTask DisposeAsync()
     {
@@ -119,7 +134,10 @@ public sealed class RoleProcess : IAsyncDisposable
         }
     }
 
-    private async Task<bool> IsReadyAsync()
+    private bool SaysOfFailpoint(string word)
+        => Output.Split('\n').Any(line => line.StartsWith("Failpoint ", StringComparison.Ordinal) && line.EndsWith(word, StringComparison.Ordinal));
+
+    public async Task<bool> IsReadyAsync()
     {
         if (!IsRunning)
         {

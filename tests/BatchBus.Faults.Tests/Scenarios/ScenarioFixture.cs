@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using BatchBus.Faults.Tests.Checks;
 using BatchBus.Faults.Tests.Deployed;
 using NUnit.Framework.Interfaces;
@@ -10,7 +11,7 @@ public abstract class ScenarioFixture(string appendFsync = "always", bool ownBro
     /// <summary>The bound on liveness: several lapsed leases and restarts, on a machine that does other things too.</summary>
     protected static readonly TimeSpan Soon = TimeSpan.FromSeconds(40);
 
-    private readonly List<ObservedBatch> _batches = [];
+    private readonly ConcurrentQueue<ObservedBatch> _batches = [];
     private Deployment? _deployment;
 
     protected Deployment Deployment => _deployment ?? throw new InvalidOperationException("The deployment is not started.");
@@ -44,7 +45,10 @@ public abstract class ScenarioFixture(string appendFsync = "always", bool ownBro
     {
         try
         {
-            _batches.ForEach(batch => batch.AssertConsistent());
+            foreach (var batch in _batches)
+            {
+                batch.AssertConsistent();
+            }
         }
         finally
         {
@@ -63,7 +67,7 @@ public abstract class ScenarioFixture(string appendFsync = "always", bool ownBro
     protected async Task<ObservedBatch> SubmitAsync(int count, int? expiresInSeconds = null)
     {
         var batch = await ObservedBatch.SubmitAsync(Deployment, new Workload(count, expiresInSeconds));
-        _batches.Add(batch);
+        _batches.Enqueue(batch);
         return batch;
     }
 
@@ -71,7 +75,7 @@ public abstract class ScenarioFixture(string appendFsync = "always", bool ownBro
     protected ObservedBatch Watch(Workload workload, string id)
     {
         var batch = new ObservedBatch(Deployment, workload, id);
-        _batches.Add(batch);
+        _batches.Enqueue(batch);
         return batch;
     }
 }
