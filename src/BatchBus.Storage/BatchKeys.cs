@@ -26,19 +26,16 @@ public readonly struct BatchKeys(Guid batchId)
     /// <summary>Hash: first position → chunk of stored requests.</summary>
     public RedisKey Requests(int lane) => $"{_prefix}requests:{lane}";
 
-    /// <summary>String: one character per request, zero while it has no result.</summary>
-    public RedisKey Outcomes(int lane) => $"{_prefix}outcomes:{lane}";
-
-    /// <summary>Hash: first position → block of stored results.</summary>
+    /// <summary>Hash: first position → block of stored results; which requests have one; and what they come to.</summary>
     public RedisKey Results(int lane) => $"{_prefix}results:{lane}";
 
     /// <summary>Every key that the batch may have.</summary>
     internal RedisKey[] All()
     {
-        var keys = new List<RedisKey>(3 + (3 * MaxLanes)) { Record, Pages, Saga };
+        var keys = new List<RedisKey>(3 + (2 * MaxLanes)) { Record, Pages, Saga };
         for (var lane = 0; lane < MaxLanes; lane++)
         {
-            keys.AddRange([Requests(lane), Outcomes(lane), Results(lane)]);
+            keys.AddRange([Requests(lane), Results(lane)]);
         }
 
         return [.. keys];

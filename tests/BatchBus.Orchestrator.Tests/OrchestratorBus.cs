@@ -187,9 +187,12 @@ internal sealed class OrchestratorBus : IAsyncDisposable
     public async Task LoseResultsAsync(Guid batchId, int from, int count)
     {
         var keys = new BatchKeys(batchId);
-        await Database.StringSetRangeAsync(keys.Outcomes(0), from, new byte[count]);
-        await Database.HashDeleteAsync(keys.Results(0), from);
-        await Database.HashDecrementAsync(keys.Record, "s:0", count);
+        var left = (await Results.ReadAsync(batchId, 0, 0, 10_000)).Where(entry => entry.Position < from || entry.Position >= from + count).ToList();
+        await Database.KeyDeleteAsync(keys.Results(0));
+        if (left.Count > 0)
+        {
+            await Results.StoreAsync(batchId, 0, left);
+        }
     }
 
     public async ValueTask DisposeAsync()

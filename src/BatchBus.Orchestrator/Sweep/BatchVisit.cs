@@ -123,13 +123,16 @@ internal sealed partial class BatchVisit(
                 overdue = outstanding.DispatchedAt < options.Value.BusStartedAt || outstanding.DispatchedAt + dispatch.Value.RequeueAfter <= time.GetUtcNow();
             }
 
-            var pause = TimeSpan.FromTicks(Math.Max(dispatch.Value.RequeueAfter.Ticks, 2 * PageEntries.LastPause(entry).Ticks));
-            if (overdue && await pages.RequeueAsync(page, entry, pause))
+            if (!overdue)
             {
-                Log.Requeued(logger, BatchId.Format(saga.CorrelationId), page.Name, outstanding.Model);
-                var endpoint = await bus.GetSendEndpoint(ModelQueue.Address(outstanding.Model));
-                await endpoint.Send(ModelQueue.Message(saga.CorrelationId, outstanding), cancellationToken);
+                continue;
             }
+
+            // Sent before it is marked: a crash in between sends it twice, which the lease settles; the other order would send nothing.
+            Log.Requeued(logger, BatchId.Format(saga.CorrelationId), page.Name, outstanding.Model);
+            var endpoint = await bus.GetSendEndpoint(ModelQueue.Address(outstanding.Model));
+            await endpoint.Send(ModelQueue.Message(saga.CorrelationId, outstanding), cancellationToken);
+            await pages.MarkRequeuedAsync(page, entry, TimeSpan.FromTicks(Math.Max(dispatch.Value.RequeueAfter.Ticks, 2 * PageEntries.LastPause(entry).Ticks)));
         }
     }
 

@@ -63,11 +63,6 @@ public sealed class BatchStore(IConnectionMultiplexer redis, BatchSchedule sched
             values.AddRange(["stage", stage]);
         }
 
-        foreach (var lane in lanes.Where(lane => lane.Model is null))
-        {
-            values.AddRange([$"e:{lane.Number}", lane.Count]);
-        }
-
         await _index.AddAsync(workspace, upload.BatchId);
         var result = await Commit.RunAsync(Database, [new BatchKeys(upload.BatchId).Record], [.. values]);
         if ((string?)result != "committed")
@@ -105,19 +100,15 @@ public sealed class BatchStore(IConnectionMultiplexer redis, BatchSchedule sched
     /// <summary>Reads a batch; null when there is none, or it is not committed.</summary>
     public async Task<BatchRecord?> FindAsync(Guid batchId)
     {
-        var entries = await Database.HashGetAllAsync(new BatchKeys(batchId).Record);
-        if (entries.Length == 0)
-        {
-            return null;
-        }
-
-        var fields = entries.ToDictionary(entry => (string)entry.Name!, entry => entry.Value);
+        var keys = new BatchKeys(batchId);
+        var fields = (await Database.HashGetAllAsync(keys.Record)).ToDictionary(entry => (string)entry.Name!, entry => entry.Value);
         if (!fields.TryGetValue("created", out var created))
         {
             return null;
         }
 
-        var lanes = JsonSerializer.Deserialize((string)fields["lanes"]!, LaneJson.Default.IReadOnlyListLane)!;
+        var lanes = Lanes(fields["lanes"]);
+        var closedAt = TimeOf("closed");
         return new BatchRecord
         {
             BatchId = batchId,
@@ -126,19 +117,20 @@ public sealed class BatchStore(IConnectionMultiplexer redis, BatchSchedule sched
             CreatedAt = Time((long)created),
             ExpiresAt = Time((long)fields["expires"]),
             CancelInitiatedAt = TimeOf("cancel"),
-            ClosedAt = TimeOf("closed"),
+            ClosedAt = closedAt,
             Reason = fields.TryGetValue("reason", out var reason) ? (BatchEndReason)(int)reason : null,
             Announced = fields.ContainsKey("announced"),
             ArchivedAt = TimeOf("archived"),
             Lanes = lanes,
-            Tallies = [.. lanes.Select(lane => new LaneTally(
-                (int)Number("s", lane), (int)Number("e", lane), Number("i", lane), Number("c", lane), Number("o", lane), TimeSpan.FromMilliseconds(Number("t", lane))))],
+            Tallies = await Task.WhenAll(lanes.Select(TallyAsync)),
         };
 
         DateTimeOffset? TimeOf(string field) => fields.TryGetValue(field, out var value) ? Time((long)value) : null;
 
-        long Number(string kind, Lane lane)
-            => fields.TryGetValue(string.Create(CultureInfo.InvariantCulture, $"{kind}:{lane.Number}"), out var value) ? (long)value : 0;
+        async Task<LaneTally> TallyAsync(Lane lane)
+            => lane.Model is null ? LaneTally.Unrouted(lane.Count)
+                : closedAt is null ? LaneTally.Parse(await Database.HashGetAsync(keys.Results(lane.Number), "tally"))
+                : LaneTally.Parse(fields.GetValueOrDefault(string.Create(CultureInfo.InvariantCulture, $"tally:{lane.Number}")));
     }
 
     /// <summary>Closes a batch: from then on no result is taken, and what has none is canceled or expired.</summary>
@@ -148,7 +140,17 @@ public sealed class BatchStore(IConnectionMultiplexer redis, BatchSchedule sched
     public async Task<CloseResult> CloseAsync(Guid batchId, BatchEndReason reason, bool force = false)
     {
         var keys = new BatchKeys(batchId);
-        var result = await Close.RunAsync(Database, [keys.Record, keys.Pages], [(int)reason, Microseconds(time.GetUtcNow()), force ? 1 : 0]);
+        var stored = await Database.HashGetAsync(keys.Record, "lanes");
+        if (stored.IsNull)
+        {
+            return CloseResult.Gone;
+        }
+
+        var lanes = Lanes(stored).ToLookup(lane => lane.Model is not null);
+        var result = await Close.RunAsync(
+            Database,
+            [keys.Record, keys.Pages, .. lanes[true].Select(lane => keys.Results(lane.Number))],
+            [(int)reason, Microseconds(time.GetUtcNow()), force ? 1 : 0, lanes[false].Sum(lane => lane.Count), .. lanes[true].Select(lane => (RedisValue)lane.Number)]);
         return (string?)result switch
         {
             "closed" => CloseResult.Closed,
@@ -236,6 +238,8 @@ public sealed class BatchStore(IConnectionMultiplexer redis, BatchSchedule sched
         await _index.RemoveAsync(record.Workspace, record.BatchId);
         await schedule.RemoveAsync(record.BatchId);
     }
+
+    private static IReadOnlyList<Lane> Lanes(RedisValue stored) => JsonSerializer.Deserialize((string)stored!, LaneJson.Default.IReadOnlyListLane)!;
 
     private static long Microseconds(DateTimeOffset moment) => (moment - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond;
 

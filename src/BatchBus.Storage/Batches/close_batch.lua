@@ -1,11 +1,12 @@
 -- Closes a batch: the last thing that happens to its counts and results.
--- KEYS[1] record, KEYS[2] pages
+-- KEYS[1] record, KEYS[2] pages, then per lane that a model executes its results, as store_results documents them
 -- ARGV[1] reason: 1 completed, 2 canceled, 3 expired
 -- ARGV[2] time, microseconds since 1970
 -- ARGV[3] '1' closes although pages are still leased
+-- ARGV[4] requests that no model executes; then the number of each lane of KEYS[3..]
 -- Returns 'closed', also when it already was; 'gone' when there is no such batch; 'unfinished' when it should be completed but
 -- requests have no result; 'leased' when a worker may still deliver results.
--- Invariant: closed once, for one reason; store_results refuses from then on, so the counts are final.
+-- Invariant: closed once, for one reason, together with the final tallies; store_results refuses from then on.
 local state = redis.call('HMGET', KEYS[1], 'created', 'closed', 'total')
 if not state[1] then
   return 'gone'
@@ -13,18 +14,20 @@ end
 if state[2] then
   return 'closed'
 end
-local finished = 0
-local values = redis.call('HGETALL', KEYS[1])
-for i = 1, #values, 2 do
-  local kind = string.sub(values[i], 1, 2)
-  if kind == 's:' or kind == 'e:' then
-    finished = finished + tonumber(values[i + 1])
+local finished = tonumber(ARGV[4])
+local changes = {'closed', ARGV[2], 'reason', ARGV[1]}
+for i = 3, #KEYS do
+  local tally = redis.call('HGET', KEYS[i], 'tally')
+  if tally then
+    local succeeded, errored = string.match(tally, '^(%d+) (%d+)')
+    finished = finished + tonumber(succeeded) + tonumber(errored)
+    changes[#changes + 1] = 'tally:' .. ARGV[i + 2]
+    changes[#changes + 1] = tally
   end
 end
-local reason = ARGV[1]
 if finished == tonumber(state[3]) then
-  reason = '1'
-elseif reason == '1' then
+  changes[4] = '1'
+elseif ARGV[1] == '1' then
   return 'unfinished'
 elseif ARGV[3] ~= '1' then
   local time = redis.call('TIME')
@@ -37,5 +40,5 @@ elseif ARGV[3] ~= '1' then
     end
   end
 end
-redis.call('HSET', KEYS[1], 'closed', ARGV[2], 'reason', reason)
+redis.call('HSET', KEYS[1], unpack(changes))
 return 'closed'

@@ -25,7 +25,7 @@ public sealed class PageStore(IConnectionMultiplexer redis)
         var keys = new BatchKeys(page.BatchId);
         var answer = (RedisResult[])(await Lease.RunAsync(
             Database,
-            [keys.Record, keys.Pages, keys.Outcomes(page.Lane)],
+            [keys.Record, keys.Pages, keys.Results(page.Lane)],
             [page.Name, owner, (long)duration.TotalMilliseconds, page.From, page.Count]))!;
         var status = (string?)answer[0] switch
         {
@@ -39,7 +39,7 @@ public sealed class PageStore(IConnectionMultiplexer redis)
         };
         return status is not PageLeaseStatus.Leased
             ? new PageLease(status, 0, [])
-            : new PageLease(status, (int)answer[1], Outcomes.Finished((byte[]?)answer[2], page.Count));
+            : new PageLease(status, (int)answer[1], Outcomes.Finished((byte[])answer[2]!));
     }
 
     /// <summary>Prolongs leases on pages of one batch.</summary>
@@ -79,10 +79,10 @@ public sealed class PageStore(IConnectionMultiplexer redis)
         return new PageEntries(now, (await entries).ToDictionary(entry => (string)entry.Name!, entry => (string)entry.Value!));
     }
 
-    /// <summary>Marks a page as queued once more; false when somebody else went on from the entry.</summary>
+    /// <summary>Marks a page as queued once more; false, and nothing is marked, when a worker or another sweeper has gone on from the entry by now.</summary>
     /// <param name="page">The page.</param>
     /// <param name="entry">Its entry as it was read; null for none.</param>
     /// <param name="pause">Until it may be queued yet again.</param>
-    public async Task<bool> RequeueAsync(Page page, string? entry, TimeSpan pause)
+    public async Task<bool> MarkRequeuedAsync(Page page, string? entry, TimeSpan pause)
         => (int)await Requeue.RunAsync(Database, [new BatchKeys(page.BatchId).Pages], [page.Name, entry ?? "", (long)pause.TotalMilliseconds]) == 1;
 }

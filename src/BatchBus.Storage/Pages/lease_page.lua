@@ -1,5 +1,5 @@
 -- Gives one worker the right to execute a page, for a while.
--- KEYS[1] record, KEYS[2] pages: page → 'kind|expiry|attempt|owner', KEYS[3] outcomes of the lane
+-- KEYS[1] record, KEYS[2] pages: page → 'kind|expiry|attempt|owner', KEYS[3] results of the lane, as store_results documents them
 -- ARGV[1] page, ARGV[2] owner, ARGV[3] lease in milliseconds, ARGV[4] first position, ARGV[5] count
 -- Kinds: l leased, d deferred until its expiry, q queued once more by the sweeper.
 -- Returns {status, attempt, outcomes of the range}; status: leased, taken (another's lease lives, or it is deferred), finished (every
@@ -12,8 +12,13 @@ end
 if state[2] then
   return {'closed'}
 end
-local count = tonumber(ARGV[5])
-local outcomes = redis.call('GETRANGE', KEYS[3], ARGV[4], tonumber(ARGV[4]) + count - 1)
+local from, count = tonumber(ARGV[4]), tonumber(ARGV[5])
+local start = from - from % 32
+local outcomes = ''
+for position = start, from + count - 1, 32 do
+  outcomes = outcomes .. (redis.call('HGET', KEYS[3], string.format('o%.0f', position)) or string.rep('.', 32))
+end
+outcomes = string.sub(outcomes, from - start + 1, from - start + count)
 local _, finished = string.gsub(outcomes, '[se]', '')
 if finished == count then
   return {'finished', 0, outcomes}

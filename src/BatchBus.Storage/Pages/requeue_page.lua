@@ -1,4 +1,4 @@
--- Marks a page as queued once more, for a sweeper that is about to send its message again.
+-- Marks a page as queued once more, for a sweeper that has just sent its message again.
 -- KEYS[1] pages
 -- ARGV[1] page, ARGV[2] its entry as the sweeper read it ('' for none), ARGV[3] milliseconds until it may be queued yet again
 -- Returns 1, or 0 when the entry has changed since.

@@ -1,17 +1,50 @@
+using System.Globalization;
+using StackExchange.Redis;
+
 namespace BatchBus.Storage.Results;
 
-/// <summary>Reads the string that has one character per request, zero while it has no result.</summary>
+/// <summary>Which requests of a lane have a result: fields of its results, each for as many requests in a row, one character per request.</summary>
 internal static class Outcomes
 {
-    /// <summary>Per request of a range, whether it has a result; the string ends with the last request that has one.</summary>
-    public static bool[] Finished(byte[]? outcomes, int count)
+    /// <summary>Requests per field; the scripts know it too.</summary>
+    private const int FieldLength = 32;
+
+    private const byte None = (byte)'.';
+
+    /// <summary>Per request of a range, whether it has a result.</summary>
+    /// <param name="outcomes">One character per request of the range.</param>
+    public static bool[] Finished(ReadOnlySpan<byte> outcomes)
     {
-        var finished = new bool[count];
-        for (var i = 0; i < outcomes?.Length; i++)
+        var finished = new bool[outcomes.Length];
+        for (var i = 0; i < outcomes.Length; i++)
         {
-            finished[i] = outcomes[i] != 0;
+            finished[i] = outcomes[i] != None;
         }
 
         return finished;
+    }
+
+    /// <summary>The fields that cover a range.</summary>
+    public static RedisValue[] Fields(int from, int count)
+    {
+        var first = from / FieldLength;
+        return [.. Enumerable.Range(first, ((from + count - 1) / FieldLength) - first + 1)
+            .Select(field => (RedisValue)string.Create(CultureInfo.InvariantCulture, $"o{field * FieldLength}"))];
+    }
+
+    /// <summary>Per request of a range, whether it has a result.</summary>
+    /// <param name="fields">The values of <see cref="Fields"/>.</param>
+    /// <param name="from">First position of the range.</param>
+    /// <param name="count">Its length.</param>
+    public static bool[] Finished(RedisValue[] fields, int from, int count)
+    {
+        var outcomes = new byte[fields.Length * FieldLength];
+        outcomes.AsSpan().Fill(None);
+        for (var i = 0; i < fields.Length; i++)
+        {
+            ((byte[]?)fields[i])?.CopyTo(outcomes, i * FieldLength);
+        }
+
+        return Finished(outcomes.AsSpan(from % FieldLength, count));
     }
 }

@@ -27,9 +27,8 @@ public sealed class ResultStore(IConnectionMultiplexer redis, RequestStore reque
     public async Task<StoreStatus> StoreAsync(Guid batchId, int lane, IReadOnlyList<(int Position, StoredResult Result)> results)
     {
         var keys = new BatchKeys(batchId);
-        var arguments = new List<RedisValue>(10)
+        var arguments = new List<RedisValue>(9)
         {
-            lane,
             results.Count(entry => entry.Result.Outcome is RequestOutcome.Succeeded),
             results.Count(entry => entry.Result.Outcome is RequestOutcome.Errored),
             results.Sum(entry => (long)entry.Result.InputTokens),
@@ -53,7 +52,7 @@ public sealed class ResultStore(IConnectionMultiplexer redis, RequestStore reque
             start = end;
         }
 
-        var answer = await Store.RunAsync(Database, [keys.Record, keys.Outcomes(lane), keys.Results(lane)], [.. arguments]);
+        var answer = await Store.RunAsync(Database, [keys.Record, keys.Results(lane)], [.. arguments]);
         return (string?)answer switch
         {
             "stored" => StoreStatus.Stored,
@@ -81,7 +80,7 @@ public sealed class ResultStore(IConnectionMultiplexer redis, RequestStore reque
 
     /// <summary>Per request of a range, whether it has a result.</summary>
     public async Task<bool[]> FinishedAsync(Guid batchId, int lane, int from, int count)
-        => Outcomes.Finished((byte[]?)await Database.StringGetRangeAsync(new BatchKeys(batchId).Outcomes(lane), from, from + count - 1), count);
+        => Outcomes.Finished(await Database.HashGetAsync(new BatchKeys(batchId).Results(lane), Outcomes.Fields(from, count)), from, count);
 
     /// <summary>Reads the stored results of a range of a lane, in order, leaving out requests without one.</summary>
     public async Task<IReadOnlyList<(int Position, StoredResult Result)>> ReadAsync(Guid batchId, int lane, int from, int count)
@@ -141,7 +140,8 @@ public sealed class ResultStore(IConnectionMultiplexer redis, RequestStore reque
         {
             cancellationToken.ThrowIfCancellationRequested();
             stored.RemoveAll(entry => entry.Position < from);
-            stored.AddRange(await ahead);
+            var covered = stored.Count > 0 ? stored[^1].Position : from - 1;
+            stored.AddRange((await ahead).Where(entry => entry.Position > covered));
             if (from + MaxBlock < lane.Count)
             {
                 ahead = StoredAsync(from + MaxBlock);
@@ -175,7 +175,10 @@ public sealed class ResultStore(IConnectionMultiplexer redis, RequestStore reque
                 : BlocksFromAsync(record.BatchId, lane.Number, from, Math.Min(MaxBlock, lane.Count - from));
     }
 
-    /// <summary>The results of every block that begins in a range; the last may reach beyond it.</summary>
+    /// <summary>
+    /// The results of every block that begins in a range; the last may reach beyond it. A block that begins within an earlier one is
+    /// what a crash has left of a compaction, and says the same.
+    /// </summary>
     private async Task<List<(int Position, StoredResult Result)>> BlocksFromAsync(Guid batchId, int lane, int from, int count)
     {
         var fields = new RedisValue[count];
@@ -186,11 +189,12 @@ public sealed class ResultStore(IConnectionMultiplexer redis, RequestStore reque
 
         var blocks = await Database.HashGetAsync(new BatchKeys(batchId).Results(lane), fields);
         var results = new List<(int, StoredResult)>(count);
+        var position = from;
         for (var i = 0; i < count; i++)
         {
-            if (!blocks[i].IsNull)
+            if (!blocks[i].IsNull && position <= from + i)
             {
-                var position = from + i;
+                position = from + i;
                 results.AddRange(ResultBlock.Read((byte[])blocks[i]!).Select(result => (position++, result)));
             }
         }

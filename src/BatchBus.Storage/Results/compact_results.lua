@@ -2,7 +2,8 @@
 -- KEYS[1] record, KEYS[2] results of the lane
 -- ARGV[1] first position, ARGV[2] number of results, ARGV[3] block
 -- Returns 1, or 0 when the batch is closed or gone: readers of a closed batch go through it in several steps, and must not see blocks move.
--- Invariant: the caller stored every result of the range itself, so what is replaced is the same in another form.
+-- Invariant: the caller stored every result of the range itself, so what is replaced is the same in another form. Should only the
+-- first command survive a crash, readers pass over blocks that begin within an earlier one.
 local state = redis.call('HMGET', KEYS[1], 'created', 'closed')
 if not state[1] or state[2] then
   return 0

@@ -1,9 +1,10 @@
 -- Stores results and counts them: the only place where counts of an open batch change.
--- KEYS[1] record, KEYS[2] outcomes of the lane, KEYS[3] results of the lane
--- ARGV[1] lane; ARGV[2..7] what to add: succeeded, errored, input, cached and output tokens, execution milliseconds;
--- then triples: first position, outcomes (one character per request: s or e), block
+-- KEYS[1] record, KEYS[2] results of the lane: first position → block, 'o' and a multiple of 32 → outcomes of the 32 requests from there
+-- (s, e, or '.' while there is none), 'tally' → succeeded, errored, input, cached and output tokens, execution milliseconds
+-- ARGV[1..6] what to add to the tally; then triples: first position, outcomes (one character per request: s or e), block
 -- Returns 'stored'; 'taken' when a request already has a result, and then nothing was stored; 'closed'; 'gone'.
 -- Invariant: a request's first result stays, is counted once and together with being stored, and never after the batch was closed.
+-- It all happens in one command: the embedded store's log keeps a command whole through a crash, but not a script.
 local state = redis.call('HMGET', KEYS[1], 'created', 'closed')
 if not state[1] then
   return 'gone'
@@ -11,20 +12,32 @@ end
 if state[2] then
   return 'closed'
 end
-for i = 8, #ARGV, 3 do
-  local from = tonumber(ARGV[i])
-  if string.find(redis.call('GETRANGE', KEYS[2], from, from + #ARGV[i + 1] - 1), '[se]') then
-    return 'taken'
+local chunks = {}
+local changes = {}
+for i = 7, #ARGV, 3 do
+  local from, outcomes = tonumber(ARGV[i]), ARGV[i + 1]
+  for position = from, from + #outcomes - 1 do
+    local offset = position % 32
+    local name = string.format('o%.0f', position - offset)
+    local chunk = chunks[name] or redis.call('HGET', KEYS[2], name) or string.rep('.', 32)
+    if string.sub(chunk, offset + 1, offset + 1) ~= '.' then
+      return 'taken'
+    end
+    local index = position - from + 1
+    chunks[name] = string.sub(chunk, 1, offset) .. string.sub(outcomes, index, index) .. string.sub(chunk, offset + 2)
   end
+  changes[#changes + 1] = ARGV[i]
+  changes[#changes + 1] = ARGV[i + 2]
 end
-for i = 8, #ARGV, 3 do
-  redis.call('SETRANGE', KEYS[2], ARGV[i], ARGV[i + 1])
-  redis.call('HSET', KEYS[3], ARGV[i], ARGV[i + 2])
+for name, chunk in pairs(chunks) do
+  changes[#changes + 1] = name
+  changes[#changes + 1] = chunk
 end
-local kinds = {'s:', 'e:', 'i:', 'c:', 'o:', 't:'}
-for i = 1, 6 do
-  if ARGV[i + 1] ~= '0' then
-    redis.call('HINCRBY', KEYS[1], kinds[i] .. ARGV[1], ARGV[i + 1])
-  end
+local sums = {}
+for sum in string.gmatch(redis.call('HGET', KEYS[2], 'tally') or '0 0 0 0 0 0', '%d+') do
+  sums[#sums + 1] = string.format('%.0f', tonumber(sum) + tonumber(ARGV[#sums + 1]))
 end
+changes[#changes + 1] = 'tally'
+changes[#changes + 1] = table.concat(sums, ' ')
+redis.call('HSET', KEYS[2], unpack(changes))
 return 'stored'

@@ -11,7 +11,6 @@ if tie[1] and tie[1] ~= ARGV[2] and ARGV[2] ~= '*' then
   local held = tonumber(tie[4]) > now and '1' or '0'
   return {tie[1], tie[2] or '', string.format('%.0f', now - tonumber(tie[3])), held}
 end
-redis.call('DEL', KEYS[1])
-redis.call('HSET', KEYS[1], 'id', ARGV[1], 'since', string.format('%.0f', now), 'held', string.format('%.0f', now + tonumber(ARGV[4])))
+redis.call('HSET', KEYS[1], 'id', ARGV[1], 'body', '', 'since', string.format('%.0f', now), 'held', string.format('%.0f', now + tonumber(ARGV[4])))
 redis.call('EXPIRE', KEYS[1], ARGV[3])
 return {ARGV[1], '', '0', '1'}

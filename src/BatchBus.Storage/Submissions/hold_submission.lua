@@ -8,8 +8,9 @@ if redis.call('HGET', KEYS[1], 'id') ~= ARGV[1] then
 end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-redis.call('HSET', KEYS[1], 'held', string.format('%.0f', now + tonumber(ARGV[2])))
+local changes = {'held', string.format('%.0f', now + tonumber(ARGV[2]))}
 if ARGV[3] ~= '' then
-  redis.call('HSET', KEYS[1], 'body', ARGV[3])
+  changes[3], changes[4] = 'body', ARGV[3]
 end
+redis.call('HSET', KEYS[1], unpack(changes))
 return 1

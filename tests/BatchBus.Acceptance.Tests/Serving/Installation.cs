@@ -124,11 +124,20 @@ public sealed class Installation : IAsyncDisposable
 
     /// <summary>Polls a batch until it has ended and returns the object.</summary>
     public async Task<JsonElement> EndAsync(string id, TimeSpan within)
-        => await Eventually.ReadAsync(
-            async () => await Http.GetFromJsonAsync<JsonElement>($"/v1/messages/batches/{id}"),
-            batch => batch.GetProperty("processing_status").GetString() == "ended",
-            $"{id} has ended. Output:\n{Output}",
-            within);
+    {
+        try
+        {
+            return await Eventually.ReadAsync(
+                async () => await Http.GetFromJsonAsync<JsonElement>($"/v1/messages/batches/{id}"),
+                batch => batch.GetProperty("processing_status").GetString() == "ended",
+                $"{id} has ended",
+                within);
+        }
+        catch (TimeoutException exception)
+        {
+            throw new TimeoutException($"{exception.Message} Output:\n{Output}", exception);
+        }
+    }
 
     /// <summary>The lines of the results file.</summary>
     public async Task<IReadOnlyList<JsonElement>> ResultsAsync(string id)

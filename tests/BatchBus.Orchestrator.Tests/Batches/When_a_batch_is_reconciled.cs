@@ -102,8 +102,7 @@ public sealed class When_a_batch_is_reconciled
 
         var (last, sent) = (await _bus.ExecuteAsync(_bus.Sent[next]), _bus.Sent.Count);
         var keys = new BatchKeys(record.BatchId);
-        await _bus.Database.KeyDeleteAsync([keys.Outcomes(0), keys.Results(0)]);
-        await _bus.Database.HashDeleteAsync(keys.Record, "s:0");
+        await _bus.Database.KeyDeleteAsync(keys.Results(0));
         _bus.Dispatch.MaxPageSize = 8;
         await _bus.HandleAsync(last);
 

@@ -157,7 +157,7 @@ public sealed class BatchLifeTests(StoreServer server) : StoreFixture(server)
                 return null;
             case Requeue requeue:
                 var requeued = PageOf(batchId, requeue.Page);
-                await Pages.RequeueAsync(requeued, (await Pages.ReadAsync(batchId)).Entries.GetValueOrDefault(requeued.Name), Alive);
+                await Pages.MarkRequeuedAsync(requeued, (await Pages.ReadAsync(batchId)).Entries.GetValueOrDefault(requeued.Name), Alive);
                 return null;
             case Cancel:
                 await CancelAsync(batchId);

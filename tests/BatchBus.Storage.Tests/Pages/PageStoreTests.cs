@@ -197,7 +197,7 @@ public sealed class PageStoreTests(StoreServer server) : StoreFixture(server)
         await Pages.LeaseAsync(page, "worker", TimeSpan.Zero);
         var entry = await EntryAsync(page);
 
-        Assert.That(await Pages.RequeueAsync(page, entry, Long));
+        Assert.That(await Pages.MarkRequeuedAsync(page, entry, Long));
 
         var requeued = await EntryAsync(page);
         Assert.That(PageEntries.LastPause(requeued), Is.EqualTo(Long));
@@ -212,7 +212,7 @@ public sealed class PageStoreTests(StoreServer server) : StoreFixture(server)
         Assert.That((await Pages.ReadAsync(page.BatchId)).IsOverdue(page, out var none), Is.False);
         Assert.That(none, Is.Null);
 
-        Assert.That(await Pages.RequeueAsync(page, null, Short));
+        Assert.That(await Pages.MarkRequeuedAsync(page, null, Short));
 
         Assert.That((await Pages.ReadAsync(page.BatchId)).IsOverdue(page, out _), Is.False);
         await Eventually.ThatAsync(async () => (await Pages.ReadAsync(page.BatchId)).IsOverdue(page, out _), "the pause is over");
@@ -226,13 +226,13 @@ public sealed class PageStoreTests(StoreServer server) : StoreFixture(server)
         await Pages.LeaseAsync(page, "lost", TimeSpan.Zero);
         var entry = await EntryAsync(page);
 
-        var requeued = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Pages.RequeueAsync(page, entry, Long)));
+        var requeued = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Pages.MarkRequeuedAsync(page, entry, Long)));
         Assert.That(requeued.Count(won => won), Is.EqualTo(1));
 
         entry = await EntryAsync(page);
         await Pages.LeaseAsync(page, "worker", Long);
-        Assert.That(await Pages.RequeueAsync(page, entry, Long), Is.False, "the worker was first");
-        Assert.That(await Pages.RequeueAsync(page, null, Long), Is.False, "the page has an entry");
+        Assert.That(await Pages.MarkRequeuedAsync(page, entry, Long), Is.False, "the worker was first");
+        Assert.That(await Pages.MarkRequeuedAsync(page, null, Long), Is.False, "the page has an entry");
     }
 
     [Test]

@@ -87,7 +87,30 @@ public sealed class StoreResultsTests(StoreServer server) : StoreFixture(server)
         await upload.AddAsync("m", yieldsToStage: false, Request(0));
 
         Assert.That(await StoreAsync(upload.BatchId, 0), Is.EqualTo(StoreStatus.Gone));
-        Assert.That(await Database.KeyExistsAsync(new BatchKeys(upload.BatchId).Outcomes(0)), Is.False);
+        Assert.That(await Database.KeyExistsAsync(new BatchKeys(upload.BatchId).Results(0)), Is.False);
+    }
+
+    [Test]
+    public async Task A_compaction_that_a_crash_tore_shows_no_result_twice()
+    {
+        var record = await BatchAsync(80);
+        for (var position = 0; position < 80; position++)
+        {
+            await StoreAsync(record.BatchId, position);
+        }
+
+        var before = await Database.HashGetAllAsync(new BatchKeys(record.BatchId).Results(0));
+        await Results.CompactAsync(record.BatchId, 0, 20, [.. (await Results.ReadAsync(record.BatchId, 0, 20, 32)).Select(entry => entry.Result)]);
+        await Database.HashSetAsync(new BatchKeys(record.BatchId).Results(0), [.. before.Where(entry => int.TryParse((string?)entry.Name, out var position) && position is > 20 and < 52)]);
+
+        var read = await Results.ReadAsync(record.BatchId, 0, 0, 80);
+        var lines = await Results.LinesAsync(record, CancellationToken.None).CountAsync();
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(read.Select(entry => entry.Position), Is.EqualTo(Enumerable.Range(0, 80)));
+            Assert.That((await Results.ReadAsync(record.BatchId, 0, 30, 40)).Select(entry => entry.Position), Is.EqualTo(Enumerable.Range(30, 40)));
+            Assert.That(lines, Is.EqualTo(80));
+        }
     }
 
     [Test]
