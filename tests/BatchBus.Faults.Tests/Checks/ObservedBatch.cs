@@ -141,16 +141,20 @@ public sealed class ObservedBatch : IAsyncDisposable
     /// <summary>The lines of the results file by custom_id; fails where one occurs twice.</summary>
     public async Task<IReadOnlyDictionary<string, JsonElement>> ResultsAsync()
     {
-        string text = "";
-        await Eventually.ThatAsync(
-            async () =>
-            {
-                (var status, text) = await _deployment.GetAsync($"/v1/messages/batches/{Id}/results");
-                return status is HttpStatusCode.OK;
-            },
-            $"the results of {Id} can be read");
+        var (_, text) = await Eventually.ReadAsync(
+            () => _deployment.GetAsync($"/v1/messages/batches/{Id}/results"), read => read.Status is HttpStatusCode.OK, $"the results of {Id} can be read");
         return text.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonDocument.Parse(line).RootElement)
             .ToDictionary(line => line.GetProperty("custom_id").GetString()!, line => line.GetProperty("result"));
+    }
+
+    /// <summary>Whether a request has a stored result at this moment.</summary>
+    public async Task<IReadOnlySet<ulong>> DurableAsync()
+    {
+        await NoteDurableAsync();
+        lock (_durableAt)
+        {
+            return _durableAt.Keys.ToHashSet();
+        }
     }
 
     /// <summary>Forgets which results were seen stored, where the store is about to lose some.</summary>

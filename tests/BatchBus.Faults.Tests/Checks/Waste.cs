@@ -5,13 +5,16 @@ using BatchBus.TestServers;
 namespace BatchBus.Faults.Tests.Checks;
 
 /// <summary>The calls that may be made again: those that a worker had open when it was killed, frozen or cut off.</summary>
-public sealed class Waste(Deployment deployment)
+public sealed class Waste(Deployment deployment, Func<IEnumerable<ObservedBatch>> batches)
 {
     /// <summary>An answer on its way to a process that dies counts as open: the model cannot know that it was never kept.</summary>
     private static readonly TimeSpan OnItsWay = TimeSpan.FromMilliseconds(20);
 
-    /// <summary>What a process needs to kill itself: the machine is busy, and code that never ran before is compiled first.</summary>
-    private static readonly TimeSpan Dying = TimeSpan.FromMilliseconds(300);
+    /// <summary>
+    /// So long may an answer be with a worker, on a busy machine and in a process whose code is being compiled, before it is stored. Only
+    /// answers that the store is seen not to have are excused by it.
+    /// </summary>
+    private static readonly TimeSpan BeingStored = TimeSpan.FromSeconds(1);
 
     private readonly HashSet<(int, ulong, TimeSpan)> _calls = [];
 
@@ -25,24 +28,28 @@ public sealed class Waste(Deployment deployment)
         if (WorkerOf(process) is { } worker)
         {
             await SettleAsync(worker);
-            Note(worker, at);
+            Note(worker, at, await DurableAsync());
         }
     }
 
-    /// <summary>Notes what a worker had open that has died by itself. The breaking of its open calls tells when.</summary>
+    /// <summary>Notes what a worker had open that has died by itself, just now or somewhat earlier.</summary>
     public async Task NoteDeathAsync(RoleProcess process)
     {
         var worker = WorkerOf(process)!.Value;
         await SettleAsync(worker);
-        var broken = deployment.Witness.CallsOf(worker).Where(call => call.Outcome is SimulatedOutcome.Canceled).ToList();
-        Note(worker, broken.Count > 0 ? broken.Max(call => call.End!.Value) - Dying : deployment.Witness.Now - Dying);
+        var last = deployment.Witness.CallsOf(worker).Select(call => call.End!.Value).DefaultIfEmpty(deployment.Witness.Now).Max();
+        Note(worker, last, await DurableAsync());
     }
 
     /// <summary>Allows every call so far to be made again, where the scenario bounds them in another way.</summary>
     public void NoteAll() => _calls.UnionWith(deployment.Witness.Calls.Select(call => call.Id));
 
     /// <summary>Notes what a worker has open now, which somebody else may have to repeat.</summary>
-    public void NoteOpen(RoleProcess process) => Note(WorkerOf(process)!.Value, deployment.Witness.Now);
+    public async Task NoteOpenAsync(RoleProcess process)
+    {
+        var at = deployment.Witness.Now;
+        Note(WorkerOf(process)!.Value, at, await DurableAsync());
+    }
 
     /// <summary>Notes what a worker began within a time, whatever came of it.</summary>
     public void NoteStarted(RoleProcess process, TimeSpan from, TimeSpan to)
@@ -56,6 +63,11 @@ public sealed class Waste(Deployment deployment)
 
     private Task SettleAsync(int worker) => Eventually.ThatAsync(() => deployment.Witness.Open(worker) == 0, "the model has seen the connections break");
 
-    private void Note(int worker, TimeSpan at)
-        => _calls.UnionWith(deployment.Witness.CallsOf(worker).Where(call => !(call.End <= at - OnItsWay)).Select(call => call.Id));
+    private async Task<HashSet<ulong>> DurableAsync()
+        => [.. (await Task.WhenAll(batches().Where(batch => batch.EndedAt is null).Select(batch => batch.DurableAsync()))).SelectMany(keys => keys)];
+
+    private void Note(int worker, TimeSpan at, HashSet<ulong> durable)
+        => _calls.UnionWith(deployment.Witness.CallsOf(worker)
+            .Where(call => !(call.End <= at - OnItsWay) || (call.End > at - BeingStored && !durable.Contains(call.Key)))
+            .Select(call => call.Id));
 }

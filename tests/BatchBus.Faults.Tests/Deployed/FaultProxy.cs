@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
+using System.Text;
 
 namespace BatchBus.Faults.Tests.Deployed;
 
@@ -55,10 +56,18 @@ public sealed class FaultProxy : IAsyncDisposable
     public void Delay(TimeSpan delay) => Interlocked.Exchange(ref _delayTicks, delay.Ticks);
 
     /// <summary>The server gets and executes what is sent; its answers are lost.</summary>
-    public void SwallowReplies() => _swallowing = true;
+    public void SwallowReplies()
+    {
+        Interlocked.Exchange(ref _swallowed, 0);
+        _swallowing = true;
+    }
 
     /// <summary>The same, from the moment on at which the process sends something that contains the words.</summary>
-    public void SwallowRepliesFrom(string words) => _swallowFrom = System.Text.Encoding.ASCII.GetBytes(words);
+    public void SwallowRepliesFrom(string words)
+    {
+        Interlocked.Exchange(ref _swallowed, 0);
+        _swallowFrom = Encoding.ASCII.GetBytes(words);
+    }
 
     /// <summary>Lets half of each of the next answers through and then breaks their connections.</summary>
     public void BreakReplies(int count) => Volatile.Write(ref _toBreak, count);

@@ -25,7 +25,7 @@ public abstract class ScenarioFixture(string appendFsync = "always", bool ownBro
     public async Task RestoreAsync()
     {
         await Deployment.RestoreAsync();
-        Waste = new Waste(Deployment);
+        Waste = new Waste(Deployment, () => _batches);
     }
 
     [TearDown]

@@ -55,7 +55,7 @@ public sealed class When_a_process_is_late : ScenarioFixture
         await batch.AnsweredAsync(40);
 
         worker.Freeze();
-        Waste.NoteOpen(worker);
+        await Waste.NoteOpenAsync(worker);
         worker.RabbitMq.Cut();
         await batch.EndsAsync(Soon);
         worker.RabbitMq.Restore();
@@ -103,7 +103,7 @@ public sealed class When_a_process_is_late : ScenarioFixture
         var worker = Deployment.Workers[0];
         await Eventually.ThatAsync(() => Deployment.Witness.Open(0) >= 8, "calls are open");
         worker.Freeze();
-        Waste.NoteOpen(worker);
+        await Waste.NoteOpenAsync(worker);
         var lost = Deployment.Witness.CallsOf(0).Where(call => call.Outcome is SimulatedOutcome.Open).Select(call => call.Key).ToHashSet();
         try
         {

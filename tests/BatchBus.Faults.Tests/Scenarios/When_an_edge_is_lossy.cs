@@ -16,7 +16,17 @@ public sealed class When_an_edge_is_lossy : ScenarioFixture
         var batch = await SubmitAsync(400);
         await batch.AnsweredAsync(40);
 
+        var lossy = Deployment.Witness.Now;
         await LoseRepliesAsync([.. Deployment.Workers.Select(worker => worker.Redis)]);
+
+        var restored = Deployment.Witness.Now;
+        await batch.EndsAsync(Soon);
+
+        // Who cannot renew loses pages: redelivery is allowed, a double commit is not.
+        foreach (var worker in Deployment.Workers)
+        {
+            Waste.NoteStarted(worker, lossy - TimeSpan.FromSeconds(1), restored + TimeSpan.FromSeconds(1.5));
+        }
 
         await batch.EndsExactAsync(Soon, Waste);
     }
@@ -54,13 +64,13 @@ public sealed class When_an_edge_is_lossy : ScenarioFixture
         await batch.AnsweredAsync(40);
 
         worker.Redis.Cut();
-        Waste.NoteOpen(worker);
+        await Waste.NoteOpenAsync(worker);
         var cut = Deployment.Witness.Now;
         await Eventually.ThatAsync(() => Deployment.Witness.Now > cut + TimeSpan.FromSeconds(4), "its leases have lapsed");
         worker.Redis.Restore();
         var restored = Deployment.Witness.Now;
 
-        // What it still began while its leases were valid belongs to it, and is repeated by whoever took the pages over.
+        // What it still began while its leases were valid is repeated by whoever took the pages over.
         Waste.NoteStarted(worker, cut, cut + TimeSpan.FromSeconds(1.5));
         await batch.EndsExactAsync(Soon, Waste);
         Assert.That(
@@ -83,8 +93,9 @@ public sealed class When_an_edge_is_lossy : ScenarioFixture
     [Category("dispatcher_engine_resets")]
     public async Task Broken_connections_to_the_model_leave_no_failed_request()
     {
-        const int Broken = 20;
-        var batch = await SubmitAsync(300);
+        const int Broken = 10;
+        Deployment.SetLatency(SimulatedLatency.LogNormal(TimeSpan.FromMilliseconds(200), 0.3));
+        var batch = await SubmitAsync(500);
         await batch.AnsweredAsync(30);
         var models = Deployment.Workers.Select(worker => worker.Model!).ToList();
 
@@ -108,7 +119,7 @@ public sealed class When_an_edge_is_lossy : ScenarioFixture
             edge.SwallowReplies();
         }
 
-        await Eventually.ThatAsync(() => edges.All(edge => edge.Swallowed > Lost), "answers are lost");
+        await Eventually.ThatAsync(() => edges.Sum(edge => edge.Swallowed) > Lost, "answers are lost");
         foreach (var edge in edges)
         {
             edge.Restore();
