@@ -20,4 +20,10 @@ public sealed record ExecuteRequests
 
     /// <summary>Number of requests in the page.</summary>
     public required int Count { get; init; }
+
+    /// <summary>The workspace that owns the batch; a worker shares its slots out among workspaces.</summary>
+    public required string Workspace { get; init; }
+
+    /// <summary>How much of the slots the workspace may have beside others.</summary>
+    public required double Weight { get; init; }
 }

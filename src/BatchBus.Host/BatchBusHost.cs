@@ -53,9 +53,8 @@ public static class BatchBusHost
 
         var services = builder.Services;
         services.AddSingleton(settings);
-        services.AddSingleton(SteppedClock.Armed ?? TimeProvider.System);
-        services.AddBatchBusInference(builder.Configuration);
         services.AddBatchBusStorage();
+        services.AddBatchBusInference(builder.Configuration);
         services.AddHealthChecks().AddCheck<RedisHealth>("redis", tags: [ReadyTag]);
         services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(30));
         await services.AddRedisAsync(settings);

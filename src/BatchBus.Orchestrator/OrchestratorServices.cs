@@ -27,6 +27,10 @@ public static class OrchestratorServices
             .Bind(configuration.GetSection(RetentionOptions.Section))
             .Validate(options => options.Results > TimeSpan.Zero, $"{RetentionOptions.Section}:Results must be more than 0.")
             .ValidateOnStart();
+        services.AddOptions<WorkspaceWeights>()
+            .Bind(configuration.GetSection(WorkspaceOptions.Section))
+            .Validate(weights => weights.Values.All(workspace => workspace.Weight is >= 0.01 and <= 100), $"{WorkspaceOptions.Section}:<name>:Weight must be from 0.01 to 100.")
+            .ValidateOnStart();
         services.AddOptions<SweepOptions>();
         services.AddSingleton<BatchExecution>();
         services.AddSingleton<BatchVisit>();

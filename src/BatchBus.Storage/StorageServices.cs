@@ -1,4 +1,5 @@
 using BatchBus.Storage.Batches;
+using BatchBus.Storage.Clock;
 using BatchBus.Storage.Fleet;
 using BatchBus.Storage.Limits;
 using BatchBus.Storage.Pages;
@@ -17,7 +18,9 @@ public static class StorageServices
     /// <summary>Adds the stores; the composition root provides the <see cref="StackExchange.Redis.IConnectionMultiplexer"/>.</summary>
     public static IServiceCollection AddBatchBusStorage(this IServiceCollection services)
     {
-        services.TryAddSingleton(TimeProvider.System);
+        services.TryAddSingleton<StoreClock>();
+        services.TryAddSingleton<TimeProvider>(provider => provider.GetRequiredService<StoreClock>());
+        services.AddHostedService<StoreClockReader>();
         services.TryAddSingleton<BatchSchedule>();
         services.TryAddSingleton<BatchStore>();
         services.TryAddSingleton<FleetStore>();

@@ -1,4 +1,5 @@
 using BatchBus.Storage;
+using BatchBus.Storage.Pages;
 using BatchBus.Worker.Execution;
 using BatchBus.Worker.Leases;
 using MassTransit;
@@ -16,7 +17,9 @@ public static class WorkerServices
         services.AddBatchBusStorage();
         services.AddOptions<WorkerOptions>()
             .Bind(configuration.GetSection(WorkerOptions.Section))
-            .Validate(options => options.Lease >= TimeSpan.FromSeconds(1), $"{WorkerOptions.Section}:Lease must be at least 00:00:01.")
+            .Validate(
+                options => options.Lease >= TimeSpan.FromSeconds(1) && options.Lease <= PageStore.LongestLease,
+                $"{WorkerOptions.Section}:Lease must be from 00:00:01 to {PageStore.LongestLease}.")
             .Validate(options => options.StopGrace >= TimeSpan.Zero, $"{WorkerOptions.Section}:StopGrace must not be negative.")
             .ValidateOnStart();
         services.AddSingleton<HeldPages>();

@@ -169,7 +169,7 @@ internal sealed class OrchestratorBus : IAsyncDisposable
 
     /// <summary>Lets a worker hold a page, so that results may still come.</summary>
     public Task LeaseAsync(Guid batchId, ExecuteRequests page)
-        => Pages.LeaseAsync(new Page(batchId, page.Lane, page.From, page.Count), "worker", TimeSpan.FromMinutes(5));
+        => Pages.LeaseAsync(new Page(batchId, page.Lane, page.From, page.Count), "worker", PageStore.LongestLease);
 
     /// <summary>Executes a page and hands its report to the saga.</summary>
     public async Task CompleteAsync(ExecuteRequests page) => await HandleAsync(await ExecuteAsync(page));

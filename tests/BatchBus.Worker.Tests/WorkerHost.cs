@@ -127,7 +127,7 @@ internal sealed class WorkerHost : IAsyncDisposable
     public async Task SendAsync(BatchRecord record, int from, int count)
     {
         var endpoint = await _host.Services.GetRequiredService<IBus>().GetSendEndpoint(new Uri($"queue:model-{ModelName}"));
-        await endpoint.Send(new ExecuteRequests { BatchId = record.BatchId, Model = ModelName, Lane = 0, From = from, Count = count });
+        await endpoint.Send(new ExecuteRequests { BatchId = record.BatchId, Model = ModelName, Lane = 0, From = from, Count = count, Workspace = record.Workspace, Weight = 1 });
     }
 
     /// <summary>Stores a result that somebody else made.</summary>

@@ -14,7 +14,7 @@ internal sealed class EmbeddedRecovery(BatchSchedule schedule, PageStore pages) 
     {
         foreach (var batchId in await schedule.AllAsync())
         {
-            await pages.ForgetAllAsync(batchId);
+            await pages.LapseAllAsync(batchId);
             await schedule.SetAsync(batchId, TimeSpan.Zero);
         }
     }

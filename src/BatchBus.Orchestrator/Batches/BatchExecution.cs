@@ -17,6 +17,7 @@ internal sealed partial class BatchExecution(
     FleetStore fleet,
     DispatchWindow window,
     IOptions<DispatchOptions> options,
+    IOptions<WorkspaceWeights> weights,
     IOptions<RetentionOptions> retention,
     TimeProvider time,
     ILogger<BatchExecution> logger)
@@ -32,6 +33,7 @@ internal sealed partial class BatchExecution(
     {
         var (saga, record) = (context.Saga, await RecordAsync(context.Saga));
         saga.Workspace = record.Workspace;
+        saga.Weight = weights.Value.Of(record.Workspace);
         saga.Lanes = [.. record.Lanes.Where(lane => lane.Model is not null).Select(lane => new LaneProgress
         {
             Lane = lane.Number,
@@ -41,7 +43,7 @@ internal sealed partial class BatchExecution(
         })];
         foreach (var model in saga.Lanes.Select(lane => lane.Model).Distinct())
         {
-            await fleet.AddBatchAsync(model, saga.CorrelationId, saga.Workspace);
+            await fleet.AddBatchAsync(model, saga.CorrelationId, saga.Workspace, saga.Weight);
         }
 
         Log.Began(logger, BatchId.Format(saga.CorrelationId), record.Total, string.Join(", ", saga.Lanes.Select(lane => $"{lane.Count} for {lane.Model}")));
@@ -58,9 +60,10 @@ internal sealed partial class BatchExecution(
         foreach (var lanes in saga.Lanes.Where(lane => lane.Remaining > 0).GroupBy(lane => lane.Model))
         {
             cancellationToken.ThrowIfCancellationRequested();
-            var (state, room) = await window.ForAsync(lanes.Key);
-            room -= saga.Outstanding.Where(page => page.Model == lanes.Key).Sum(page => page.Count);
-            var idle = !saga.Outstanding.Exists(page => page.Model == lanes.Key);
+            var outstanding = saga.Outstanding.Where(page => page.Model == lanes.Key).Sum(page => page.Count);
+            var (state, allowed) = await window.ForAsync(lanes.Key, saga.Workspace, outstanding + lanes.Sum(lane => lane.Remaining));
+            var room = allowed - outstanding;
+            var idle = outstanding == 0;
             foreach (var lane in lanes)
             {
                 while (lane.Remaining > 0 && (room > 0 || idle))
@@ -70,7 +73,7 @@ internal sealed partial class BatchExecution(
                         Lane = lane.Lane,
                         Model = lane.Model,
                         From = lane.Cursor,
-                        Count = PageSize.Next(lane.Remaining, state.Workers, state.Slots, lane.MeanBytes, options.Value),
+                        Count = PageSize.Next(lane.Remaining, state.Workers, state.Slots, allowed, lane.MeanBytes, options.Value),
                         ReleasedBy = origin,
                         DispatchedAt = time.GetUtcNow(),
                     };

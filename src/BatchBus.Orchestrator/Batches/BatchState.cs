@@ -21,6 +21,9 @@ public sealed class BatchState : SagaStateMachineInstance, ISagaVersion
     /// <summary>The workspace that owns the batch.</summary>
     public string Workspace { get; set; } = "";
 
+    /// <summary>The workspace's weight when the batch began.</summary>
+    public double Weight { get; set; } = 1;
+
     /// <summary>The lanes that a model executes.</summary>
     public List<LaneProgress> Lanes { get; set; } = [];
 

@@ -81,7 +81,7 @@ internal static class BatchStateMachineBehaviorExtensions
         foreach (var page in pages.ToList())
         {
             var endpoint = await context.GetSendEndpoint(ModelQueue.Address(page.Model));
-            await endpoint.Send(ModelQueue.Message(((BehaviorContext<BatchState>)context).Saga.CorrelationId, page), context.CancellationToken);
+            await endpoint.Send(ModelQueue.Message(((BehaviorContext<BatchState>)context).Saga, page), context.CancellationToken);
         }
     }
 }

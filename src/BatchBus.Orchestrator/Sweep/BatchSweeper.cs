@@ -1,4 +1,5 @@
 using BatchBus.Contracts;
+using BatchBus.Storage.Clock;
 using BatchBus.Storage.Schedule;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -6,7 +7,7 @@ using Microsoft.Extensions.Logging;
 namespace BatchBus.Orchestrator.Sweep;
 
 /// <summary>Visits the batches that are due. Several replicas share the work: who claims an entry visits it.</summary>
-internal sealed partial class BatchSweeper(BatchSchedule schedule, BatchVisit visit, TimeProvider time, ILogger<BatchSweeper> logger) : BackgroundService
+internal sealed partial class BatchSweeper(BatchSchedule schedule, BatchVisit visit, StoreClock clock, TimeProvider time, ILogger<BatchSweeper> logger) : BackgroundService
 {
     private const int MostAtOnce = 64;
     private const int VisitsAtOnce = 8;
@@ -15,6 +16,11 @@ internal sealed partial class BatchSweeper(BatchSchedule schedule, BatchVisit vi
     /// <summary>A visit takes milliseconds. One that takes longer is done twice, which does no harm; one that died is soon done by another.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);
 
+    /// <summary>Within this time every worker that is alive has found Redis again and renewed its leases; a client may take seconds to notice.</summary>
+    private static readonly TimeSpan Renewal = TimeSpan.FromSeconds(6);
+
+    private int _interruptions;
+
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         using var timer = new PeriodicTimer(Interval, time);
@@ -22,6 +28,7 @@ internal sealed partial class BatchSweeper(BatchSchedule schedule, BatchVisit vi
         {
             try
             {
+                await SettleAsync(stoppingToken);
                 await SweepAsync(stoppingToken);
             }
             catch (Exception exception) when (exception is not OperationCanceledException || !stoppingToken.IsCancellationRequested)
@@ -30,6 +37,26 @@ internal sealed partial class BatchSweeper(BatchSchedule schedule, BatchVisit vi
             }
         }
         while (await timer.WaitForNextTickAsync(stoppingToken));
+    }
+
+    /// <summary>
+    /// After a step of the clock, or a time without Redis, leases may look lapsed whose owners are alive, and entries may be due at the
+    /// wrong time: who is alive is given the time to say so, then every batch is looked at.
+    /// </summary>
+    internal async Task SettleAsync(CancellationToken cancellationToken)
+    {
+        await clock.ReadAsync();
+        while (_interruptions != clock.Interruptions)
+        {
+            _interruptions = clock.Interruptions;
+            Log.Interrupted(logger, Renewal.TotalSeconds);
+            await Task.Delay(Renewal, time, cancellationToken);
+            await clock.ReadAsync();
+            foreach (var batchId in await schedule.AllAsync())
+            {
+                await schedule.SetAsync(batchId, TimeSpan.Zero);
+            }
+        }
     }
 
     /// <summary>Visits every batch that is due now.</summary>
@@ -59,6 +86,9 @@ internal sealed partial class BatchSweeper(BatchSchedule schedule, BatchVisit vi
 
     private static partial class Log
     {
+        [LoggerMessage(LogLevel.Warning, "Redis was away for a while, or its clock was set; in {Pause} s every batch is looked at")]
+        public static partial void Interrupted(ILogger logger, double pause);
+
         [LoggerMessage(LogLevel.Warning, "The schedule could not be read ({Error}: {Message}); trying again")]
         public static partial void SweepFailed(ILogger logger, string error, string message);
 

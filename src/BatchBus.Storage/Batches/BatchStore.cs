@@ -15,6 +15,9 @@ public sealed class BatchStore(IConnectionMultiplexer redis, BatchSchedule sched
     /// <summary>How long an upload that shows no progress may still be going on.</summary>
     public static readonly TimeSpan UploadLapse = TimeSpan.FromMinutes(2);
 
+    /// <summary>How long a commit may take. Who dies after it has left the batch to the sweeper, which is not to wait for long.</summary>
+    private static readonly TimeSpan CommitPatience = TimeSpan.FromSeconds(5);
+
     /// <summary>How long a given-up upload is remembered, against a commit that is still under way somewhere.</summary>
     private static readonly TimeSpan AbandonedMemory = TimeSpan.FromDays(1);
 
@@ -64,6 +67,7 @@ public sealed class BatchStore(IConnectionMultiplexer redis, BatchSchedule sched
         }
 
         await _index.AddAsync(workspace, upload.BatchId);
+        await schedule.SetAsync(upload.BatchId, CommitPatience);
         var result = await Commit.RunAsync(Database, [new BatchKeys(upload.BatchId).Record], [.. values]);
         if ((string?)result != "committed")
         {

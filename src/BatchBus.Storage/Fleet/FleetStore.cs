@@ -26,8 +26,12 @@ public sealed class FleetStore(IConnectionMultiplexer redis, TimeProvider time)
     public Task RemoveWorkerAsync(string model, string worker) => Database.HashDeleteAsync(WorkersKey(model), worker);
 
     /// <summary>A batch begins to be executed by a model.</summary>
-    public Task AddBatchAsync(string model, Guid batchId, string workspace)
-        => Database.HashSetAsync(BatchesKey(model), batchId.ToString("N"), workspace);
+    /// <param name="model">The model.</param>
+    /// <param name="batchId">The batch.</param>
+    /// <param name="workspace">Who owns it.</param>
+    /// <param name="weight">The workspace's weight.</param>
+    public Task AddBatchAsync(string model, Guid batchId, string workspace, double weight)
+        => Database.HashSetAsync(BatchesKey(model), batchId.ToString("N"), string.Create(CultureInfo.InvariantCulture, $"{weight}|{workspace}"));
 
     /// <summary>A batch needs a model no more.</summary>
     public Task RemoveBatchAsync(string model, Guid batchId) => Database.HashDeleteAsync(BatchesKey(model), batchId.ToString("N"));
@@ -36,7 +40,7 @@ public sealed class FleetStore(IConnectionMultiplexer redis, TimeProvider time)
     public async Task<ModelFleet> ReadAsync(string model)
     {
         var workers = Database.HashGetAllAsync(WorkersKey(model));
-        var batches = Database.HashLengthAsync(BatchesKey(model));
+        var batches = Database.HashValuesAsync(BatchesKey(model));
         var now = time.GetUtcNow().ToUnixTimeMilliseconds();
         int alive = 0, slots = 0;
         foreach (var worker in await workers)
@@ -53,7 +57,11 @@ public sealed class FleetStore(IConnectionMultiplexer redis, TimeProvider time)
             }
         }
 
-        return new ModelFleet(alive, slots, (int)await batches);
+        var workspaces = (await batches)
+            .Select(batch => ((string)batch!).Split('|', 2))
+            .GroupBy(batch => batch[1])
+            .ToDictionary(owned => owned.Key, owned => new WorkspaceShare(owned.Max(batch => double.Parse(batch[0], CultureInfo.InvariantCulture)), owned.Count()));
+        return new ModelFleet(alive, slots, workspaces);
     }
 
     private static RedisKey WorkersKey(string model) => $"batchbus:workers:{model}";
@@ -64,5 +72,16 @@ public sealed class FleetStore(IConnectionMultiplexer redis, TimeProvider time)
 /// <summary>One model's fleet at one moment.</summary>
 /// <param name="Workers">Workers that are alive.</param>
 /// <param name="Slots">Requests that they keep in flight together.</param>
-/// <param name="Batches">Batches that are being executed.</param>
-public sealed record ModelFleet(int Workers, int Slots, int Batches);
+/// <param name="Workspaces">The workspaces that have batches being executed.</param>
+public sealed record ModelFleet(int Workers, int Slots, IReadOnlyDictionary<string, WorkspaceShare> Workspaces)
+{
+    /// <summary>The part of the fleet that a batch may use, above 0 and at most 1: its workspace's by weight, divided among its batches.</summary>
+    /// <param name="workspace">The workspace of a batch that is being executed.</param>
+    public double ShareOf(string workspace)
+        => Workspaces.TryGetValue(workspace, out var own) ? own.Weight / Workspaces.Values.Sum(share => share.Weight) / own.Batches : 1;
+}
+
+/// <summary>What a workspace has at work on one model.</summary>
+/// <param name="Weight">Its weight.</param>
+/// <param name="Batches">Its batches that are being executed.</param>
+public sealed record WorkspaceShare(double Weight, int Batches);

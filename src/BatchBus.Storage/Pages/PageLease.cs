@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace BatchBus.Storage.Pages;
 
 /// <summary>The answer to a worker that asked for a page.</summary>
@@ -42,9 +44,19 @@ public sealed record PageEntries(long Now, IReadOnlyDictionary<string, string> E
     /// <param name="page">The page.</param>
     /// <param name="entry">Its entry, null where it has none.</param>
     public bool IsOverdue(Page page, out string? entry)
-        => Entries.TryGetValue(page.Name, out entry) && long.Parse(entry.Split('|')[1], System.Globalization.CultureInfo.InvariantCulture) <= Now;
+    {
+        if (!Entries.TryGetValue(page.Name, out entry))
+        {
+            return false;
+        }
+
+        // What lies further ahead than it was ever set is of a time before the clock was set back.
+        var left = long.Parse(entry.Split('|')[1], CultureInfo.InvariantCulture) - Now;
+        var longest = entry[0] == 'q' ? LastPause(entry) : PageStore.LongestLease;
+        return left <= 0 || left > longest.TotalMilliseconds;
+    }
 
     /// <summary>How long the sweeper waited for a page's last message; zero where it has sent none.</summary>
     public static TimeSpan LastPause(string? entry)
-        => entry?.Split('|') is ["q", _, _, var pause] ? TimeSpan.FromMilliseconds(long.Parse(pause, System.Globalization.CultureInfo.InvariantCulture)) : TimeSpan.Zero;
+        => entry?.Split('|') is ["q", _, _, var pause] ? TimeSpan.FromMilliseconds(long.Parse(pause, CultureInfo.InvariantCulture)) : TimeSpan.Zero;
 }

@@ -1,3 +1,5 @@
+using System.Globalization;
+using BatchBus.Storage.Clock;
 using BatchBus.Storage.Results;
 using StackExchange.Redis;
 
@@ -9,6 +11,9 @@ namespace BatchBus.Storage.Pages;
 /// </summary>
 public sealed class PageStore(IConnectionMultiplexer redis)
 {
+    /// <summary>No lease and no deferral is longer; the scripts know it too.</summary>
+    public static readonly TimeSpan LongestLease = TimeSpan.FromMinutes(1);
+
     private static readonly Script Lease = Script.Load("lease_page");
     private static readonly Script Renew = Script.Load("renew_pages");
     private static readonly Script Defer = Script.Load("defer_page");
@@ -19,9 +24,10 @@ public sealed class PageStore(IConnectionMultiplexer redis)
     /// <summary>Asks for the right to execute a page.</summary>
     /// <param name="page">The page.</param>
     /// <param name="owner">The worker's own id, without <c>|</c>.</param>
-    /// <param name="duration">How long the lease lives unless it is renewed.</param>
+    /// <param name="duration">How long the lease lives unless it is renewed, at most <see cref="LongestLease"/>.</param>
     public async Task<PageLease> LeaseAsync(Page page, string owner, TimeSpan duration)
     {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(duration, LongestLease);
         var keys = new BatchKeys(page.BatchId);
         var answer = (RedisResult[])(await Lease.RunAsync(
             Database,
@@ -59,7 +65,7 @@ public sealed class PageStore(IConnectionMultiplexer redis)
     /// <summary>Gives a lease back unfinished.</summary>
     /// <param name="page">The page.</param>
     /// <param name="owner">Who holds it.</param>
-    /// <param name="delay">Nobody executes the page before this has passed.</param>
+    /// <param name="delay">Nobody executes the page before this has passed; at most <see cref="LongestLease"/>.</param>
     /// <param name="endpointFailed">Whether the endpoint was the reason: then the attempt does not count against the page.</param>
     public Task DeferAsync(Page page, string owner, TimeSpan delay, bool endpointFailed)
         => Defer.RunAsync(Database, [new BatchKeys(page.BatchId).Pages], [page.Name, owner, (long)delay.TotalMilliseconds, endpointFailed ? 1 : 0]);
@@ -67,16 +73,35 @@ public sealed class PageStore(IConnectionMultiplexer redis)
     /// <summary>Forgets a page whose completion has been reported.</summary>
     public Task ForgetAsync(Page page) => Database.HashDeleteAsync(new BatchKeys(page.BatchId).Pages, page.Name);
 
-    /// <summary>Forgets every lease of a batch: for a start at which nobody else can be alive.</summary>
-    public Task ForgetAllAsync(Guid batchId) => Database.KeyDeleteAsync(new BatchKeys(batchId).Pages);
+    /// <summary>Lets every lease of a batch lapse: for a start at which nobody else can be alive.</summary>
+    public async Task LapseAllAsync(Guid batchId)
+    {
+        var keys = new BatchKeys(batchId);
+        var lapsed = (await ReadAsync(batchId)).Entries
+            .Select(entry => (entry.Key, Parts: entry.Value.Split('|')))
+            .Where(entry => entry.Parts.Length == 4)
+            .Select(entry => new HashEntry(entry.Key, $"d|0|{entry.Parts[2]}|"))
+            .ToArray();
+        if (lapsed.Length > 0)
+        {
+            await Database.HashSetAsync(keys.Pages, lapsed);
+        }
+    }
+
+    /// <summary>Notes that a request is about to be executed alone, because its page has outlived several workers.</summary>
+    /// <returns>Whether it was already so, and no worker has lived to say what became of it.</returns>
+    public async Task<bool> SuspectAsync(Page page, int position)
+        => await Database.HashIncrementAsync(new BatchKeys(page.BatchId).Pages, Suspect(page, position)) > 1;
+
+    /// <summary>Notes that the worker has survived the request.</summary>
+    public Task ClearAsync(Page page, int position)
+        => Database.HashDeleteAsync(new BatchKeys(page.BatchId).Pages, Suspect(page, position));
 
     /// <summary>Reads every page of a batch that was ever leased and is not yet reported, with the server's time.</summary>
     public async Task<PageEntries> ReadAsync(Guid batchId)
     {
         var entries = Database.HashGetAllAsync(new BatchKeys(batchId).Pages);
-        var clock = (RedisResult[])(await Database.ExecuteAsync("TIME"))!;
-        var now = ((long)clock[0] * 1000) + ((long)clock[1] / 1000);
-        return new PageEntries(now, (await entries).ToDictionary(entry => (string)entry.Name!, entry => (string)entry.Value!));
+        return new PageEntries(await Database.NowAsync(), (await entries).ToDictionary(entry => (string)entry.Name!, entry => (string)entry.Value!));
     }
 
     /// <summary>Marks a page as queued once more; false, and nothing is marked, when a worker or another sweeper has gone on from the entry by now.</summary>
@@ -85,4 +110,6 @@ public sealed class PageStore(IConnectionMultiplexer redis)
     /// <param name="pause">Until it may be queued yet again.</param>
     public async Task<bool> MarkRequeuedAsync(Page page, string? entry, TimeSpan pause)
         => (int)await Requeue.RunAsync(Database, [new BatchKeys(page.BatchId).Pages], [page.Name, entry ?? "", (long)pause.TotalMilliseconds]) == 1;
+
+    private static string Suspect(Page page, int position) => string.Create(CultureInfo.InvariantCulture, $"suspect:{page.Lane}:{position}");
 }

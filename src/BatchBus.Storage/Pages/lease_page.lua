@@ -4,6 +4,7 @@
 -- Kinds: l leased, d deferred until its expiry, q queued once more by the sweeper.
 -- Returns {status, attempt, outcomes of the range}; status: leased, taken (another's lease lives, or it is deferred), finished (every
 -- request has a result), closed, canceling, gone.
+-- A lease that seems to live for more than a minute is of a time before this server's clock was set back.
 -- Invariant: at most one lease of a page lives at any time, by the clock of this server.
 local state = redis.call('HMGET', KEYS[1], 'created', 'closed', 'cancel', 'expires')
 if not state[1] then
@@ -32,7 +33,8 @@ local attempt = 1
 local entry = redis.call('HGET', KEYS[2], ARGV[1])
 if entry then
   local kind, expiry, attempts = string.match(entry, '^(%a)|(%d+)|(%d+)|')
-  if kind ~= 'q' and tonumber(expiry) > now then
+  local left = tonumber(expiry) - now
+  if kind ~= 'q' and left > 0 and left <= 60000 then
     return {'taken'}
   end
   attempt = tonumber(attempts) + 1

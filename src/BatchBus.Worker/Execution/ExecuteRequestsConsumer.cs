@@ -29,7 +29,7 @@ internal sealed partial class ExecuteRequestsConsumer(
             switch (lease.Status)
             {
                 case PageLeaseStatus.Leased:
-                    var heldPage = new HeldPage(page, message.Model, time);
+                    var heldPage = new HeldPage(message, time);
                     heldPage.Renewed(askedAt, options.Value.Lease);
                     handedOver = await executor.TryStartAsync(heldPage, lease, worker);
                     break;

@@ -1,3 +1,5 @@
+using BatchBus.Worker.Leases;
+
 namespace BatchBus.Worker.Execution;
 
 /// <summary>
@@ -5,9 +7,9 @@ namespace BatchBus.Worker.Execution;
 /// their next try. A page is taken on while less than twice the slots' number is held, whatever the pages' sizes, so the slots can always
 /// be filled and an endpoint that fails does not draw ever more pages here.
 /// </summary>
-internal sealed class ModelWorker(string model, int slots) : IDisposable
+internal sealed class ModelWorker(string model, int slots)
 {
-    private readonly SemaphoreSlim _slots = new(slots);
+    private readonly SlotQueue _slots = new(slots);
     private readonly Lock _gate = new();
     private TaskCompletionSource _room = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int _held;
@@ -71,11 +73,9 @@ internal sealed class ModelWorker(string model, int slots) : IDisposable
         }
     }
 
-    public Task TakeSlotAsync(CancellationToken cancellationToken) => _slots.WaitAsync(cancellationToken);
+    public Task TakeSlotAsync(HeldPage page, CancellationToken cancellationToken) => _slots.TakeAsync(page.Workspace, page.Weight, cancellationToken);
 
-    public void ReturnSlot() => _slots.Release();
+    public void ReturnSlot() => _slots.Return();
 
     public void CountSuccess() => Interlocked.Increment(ref _successes);
-
-    public void Dispose() => _slots.Dispose();
 }

@@ -3,7 +3,7 @@ using BatchBus.Inference.Catalog;
 namespace BatchBus.Worker.Execution;
 
 /// <summary>This worker's share of every model of the catalogue.</summary>
-internal sealed class ModelWorkers(ModelCatalog catalog) : IDisposable
+internal sealed class ModelWorkers(ModelCatalog catalog)
 {
     private readonly Dictionary<string, ModelWorker> _workers =
         catalog.Models.ToDictionary(model => model.Name, model => new ModelWorker(model.Name, model.Prefetch));
@@ -11,12 +11,4 @@ internal sealed class ModelWorkers(ModelCatalog catalog) : IDisposable
     public IEnumerable<ModelWorker> All => _workers.Values;
 
     public ModelWorker this[string model] => _workers[model];
-
-    public void Dispose()
-    {
-        foreach (var worker in _workers.Values)
-        {
-            worker.Dispose();
-        }
-    }
 }

@@ -18,6 +18,7 @@ internal sealed partial class PageExecution(
     PageLease lease,
     ModelWorker worker,
     IModelClient client,
+    PageStore pages,
     RequestStore requests,
     ResultStore results,
     TimeProvider time,
@@ -29,8 +30,8 @@ internal sealed partial class PageExecution(
 
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(15);
 
-    private readonly Channel<(int Position, StoredResult Result)> _finished =
-        Channel.CreateUnbounded<(int, StoredResult)>(new UnboundedChannelOptions { SingleReader = true });
+    /// <summary>Workers that may die of a page before its requests are tried one by one.</summary>
+    private const int MostLapses = 3;
 
     /// <summary>Results that came in so many pieces take noticeably more room than in one.</summary>
     private const int WorthCompacting = 4;
@@ -52,11 +53,27 @@ internal sealed partial class PageExecution(
         var open = Enumerable.Range(0, pageRequests.Count).Where(i => !lease.Finished[i]).ToList();
         Leave(Page.Count - open.Count);
 
+        var stored = lease.Attempt <= MostLapses
+            ? await ExecuteAsync(open.Select(i => Answer(Page.From + i, pageRequests[i])), cancellationToken)
+            : await IsolateAsync(open.Select(i => (Page.From + i, pageRequests[i])), cancellationToken);
+        return stored == open.Count;
+    }
+
+    /// <summary>Answers requests and stores their results. Returns how many have a stored result.</summary>
+    private async Task<int> ExecuteAsync(IEnumerable<(int Position, Func<CancellationToken, Task<StoredResult?>> AnswerAsync)> answers, CancellationToken cancellationToken)
+    {
         using var calls = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        var storing = StoreAsync(calls);
-        var executing = Task.WhenAll(open.Select(i => ExecuteAsync(Page.From + i, pageRequests[i], calls.Token)));
+        var finished = Channel.CreateUnbounded<(int Position, StoredResult Result)>(new UnboundedChannelOptions { SingleReader = true });
+        var storing = StoreAsync(finished.Reader, calls);
+        var executing = Task.WhenAll(answers.Select(async answer =>
+        {
+            if (await answer.AnswerAsync(calls.Token) is { } result)
+            {
+                finished.Writer.TryWrite((answer.Position, result));
+            }
+        }));
         await executing.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        _finished.Writer.Complete();
+        finished.Writer.Complete();
         var stored = await storing;
         cancellationToken.ThrowIfCancellationRequested();
         if (executing.Exception is { } bug)
@@ -64,7 +81,42 @@ internal sealed partial class PageExecution(
             throw bug;
         }
 
-        return stored == open.Count;
+        return stored;
+    }
+
+    /// <summary>
+    /// Executes requests one after the other, each result stored before the next begins, because every worker that had this page has
+    /// died. A request that was alone with a worker when that died is not tried again.
+    /// </summary>
+    private async Task<int> IsolateAsync(IEnumerable<(int Position, StoredRequest Request)> open, CancellationToken cancellationToken)
+    {
+        Log.Isolated(logger, BatchId.Format(Page.BatchId), Page.Name, lease.Attempt - 1);
+        var stored = 0;
+        foreach (var (position, request) in open)
+        {
+            var isPoison = await StoreRetry.RunAsync(() => pages.SuspectAsync(Page, position), time, logger, cancellationToken);
+            try
+            {
+                stored += await ExecuteAsync([isPoison ? GiveUp(position, request) : Answer(position, request)], cancellationToken);
+            }
+            finally
+            {
+                await StoreRetry.RunAsync(() => pages.ClearAsync(Page, position), time, logger, cancellationToken);
+            }
+        }
+
+        return stored;
+    }
+
+    private (int Position, Func<CancellationToken, Task<StoredResult?>> AnswerAsync) Answer(int position, StoredRequest request)
+        => (position, cancellationToken => AnswerAsync(request, cancellationToken));
+
+    private (int Position, Func<CancellationToken, Task<StoredResult?>> AnswerAsync) GiveUp(int position, StoredRequest request)
+    {
+        Log.GivenUp(logger, BatchId.Format(Page.BatchId), request.CustomId);
+        Leave(1);
+        return (position, _ => Task.FromResult<StoredResult?>(Errored(
+            request, "api_error", "Every worker that executed this request died, the last one with this request alone. It is not tried again.")));
     }
 
     /// <summary>Makes one block of results that a slow model delivered one by one.</summary>
@@ -82,7 +134,8 @@ internal sealed partial class PageExecution(
         return ValueTask.CompletedTask;
     }
 
-    private async Task ExecuteAsync(int position, StoredRequest request, CancellationToken cancellationToken)
+    /// <summary>Calls the model until there is an answer; null when no more calls may be started.</summary>
+    private async Task<StoredResult?> AnswerAsync(StoredRequest request, CancellationToken cancellationToken)
     {
         try
         {
@@ -91,10 +144,10 @@ internal sealed partial class PageExecution(
             {
                 if (!await held.MayStartAsync(cancellationToken))
                 {
-                    return;
+                    return null;
                 }
 
-                await worker.TakeSlotAsync(cancellationToken);
+                await worker.TakeSlotAsync(held, cancellationToken);
                 InferenceOutcome outcome;
                 var successes = worker.Successes;
                 try
@@ -116,17 +169,14 @@ internal sealed partial class PageExecution(
                 {
                     case InferenceOutcome.Succeeded succeeded:
                         worker.CountSuccess();
-                        Finish(position, Succeeded(request, succeeded));
-                        return;
+                        return Succeeded(request, succeeded);
                     case InferenceOutcome.Refused refused:
-                        Finish(position, Errored(request, refused.ErrorType, refused.Message));
-                        return;
+                        return Errored(request, refused.ErrorType, refused.Message);
                     case InferenceOutcome.Failed failed:
                         var reaction = InferenceErrors.ReactionTo(failed.Error);
                         if (reaction is ErrorReaction.RetryAsAttempt && worker.Successes > successes && ++counted >= MostAttempts)
                         {
-                            Finish(position, Errored(request, InferenceErrors.ErrorTypeOf(failed.Error), $"The model endpoint failed {counted} times on this request: {failed.Message}"));
-                            return;
+                            return Errored(request, InferenceErrors.ErrorTypeOf(failed.Error), $"The model endpoint failed {counted} times on this request: {failed.Message}");
                         }
 
                         var pause = Pause(failures, failed.RetryAfter);
@@ -145,13 +195,13 @@ internal sealed partial class PageExecution(
     }
 
     /// <summary>Stores what has finished, again and again, until the calls are over. Returns how many requests have a stored result.</summary>
-    private async Task<int> StoreAsync(CancellationTokenSource calls)
+    private async Task<int> StoreAsync(ChannelReader<(int Position, StoredResult Result)> reader, CancellationTokenSource calls)
     {
         var count = 0;
         var finished = new List<(int Position, StoredResult Result)>();
-        while (await _finished.Reader.WaitToReadAsync(CancellationToken.None))
+        while (await reader.WaitToReadAsync(CancellationToken.None))
         {
-            while (_finished.Reader.TryRead(out var entry))
+            while (reader.TryRead(out var entry))
             {
                 finished.Add(entry);
             }
@@ -196,8 +246,6 @@ internal sealed partial class PageExecution(
         return finished.Count;
     }
 
-    private void Finish(int position, StoredResult result) => _finished.Writer.TryWrite((position, result));
-
     private void Leave(int over)
     {
         Interlocked.Add(ref _admitted, -over);
@@ -227,6 +275,12 @@ internal sealed partial class PageExecution(
 
     private static partial class Log
     {
+        [LoggerMessage(LogLevel.Warning, "{BatchId}: page {Page} has outlived {Workers} workers; its requests are tried one by one")]
+        public static partial void Isolated(ILogger logger, string batchId, string page, int workers);
+
+        [LoggerMessage(LogLevel.Error, "{BatchId}: {CustomId} is given up; a worker died while it executed nothing else")]
+        public static partial void GivenUp(ILogger logger, string batchId, string customId);
+
         [LoggerMessage(LogLevel.Debug, "{BatchId}: {CustomId} on {Model} failed ({Error}: {Message}); tried again in {Pause:0.0} s")]
         public static partial void CallFailed(ILogger logger, string batchId, string customId, string model, InferenceError error, string message, double pause);
     }

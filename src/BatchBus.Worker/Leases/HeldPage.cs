@@ -1,3 +1,4 @@
+using BatchBus.Contracts;
 using BatchBus.Storage.Pages;
 
 namespace BatchBus.Worker.Leases;
@@ -6,7 +7,7 @@ namespace BatchBus.Worker.Leases;
 /// A page that this worker holds, and whether calls may still be started for it. Times are of the monotonic clock: a lease counts from
 /// before it was asked for, and ends a little before the store ends it.
 /// </summary>
-internal sealed class HeldPage(Page page, string model, TimeProvider time)
+internal sealed class HeldPage(ExecuteRequests message, TimeProvider time)
 {
     private readonly Lock _gate = new();
     private TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -14,9 +15,13 @@ internal sealed class HeldPage(Page page, string model, TimeProvider time)
     private TimeSpan _validFor;
     private HeldPageState _state = HeldPageState.Held;
 
-    public Page Page => page;
+    public Page Page { get; } = new(message.BatchId, message.Lane, message.From, message.Count);
 
-    public string Model => model;
+    public string Model => message.Model;
+
+    public string Workspace => message.Workspace;
+
+    public double Weight => message.Weight;
 
     public void Renewed(long askedAt, TimeSpan lease)
     {

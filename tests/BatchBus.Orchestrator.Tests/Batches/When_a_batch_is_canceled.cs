@@ -41,7 +41,7 @@ public sealed class When_a_batch_is_canceled
         Assert.That((await _bus.SagaAsync(_record.BatchId))!.CurrentState, Is.EqualTo("Canceling"));
 
         var report = await _bus.ExecuteAsync(page);
-        await _bus.Pages.ForgetAllAsync(_record.BatchId);
+        await _bus.Pages.LapseAllAsync(_record.BatchId);
         await _bus.HandleAsync(report);
 
         await AssertEndedAsync(succeeded: 2, canceled: 2);

@@ -54,7 +54,7 @@ public sealed class When_a_batch_is_reconciled
         {
             Assert.That(ended.Reason, Is.EqualTo(BatchEndReason.Expired));
             Assert.That(ended.Counts, Is.EqualTo(new BatchCounts { Succeeded = 2, Errored = 0, Canceled = 0, Expired = 8 }));
-            Assert.That((await _bus.FleetAsync()).Batches, Is.Zero);
+            Assert.That((await _bus.FleetAsync()).Workspaces, Is.Empty);
         }
     }
 
@@ -141,7 +141,7 @@ public sealed class When_a_batch_is_reconciled
         using (Assert.EnterMultipleScope())
         {
             Assert.That(await _bus.SagaAsync(record.BatchId), Is.Null);
-            Assert.That((await _bus.FleetAsync()).Batches, Is.Zero, "a batch that is gone takes no share of the window");
+            Assert.That((await _bus.FleetAsync()).Workspaces, Is.Empty, "a batch that is gone takes no share of the window");
         }
     }
 

@@ -25,7 +25,7 @@ public sealed class When_a_batch_runs
             Assert.That(ended, Has.Property(nameof(ended.Workspace)).EqualTo("acme").And.Property(nameof(ended.Reason)).EqualTo(BatchEndReason.Completed));
             Assert.That(ended.EndedAt, Is.EqualTo(closed.ClosedAt));
             Assert.That(closed.Announced);
-            Assert.That((await bus.FleetAsync()).Batches, Is.Zero, "an ended batch takes no share of the window");
+            Assert.That((await bus.FleetAsync()).Workspaces, Is.Empty, "an ended batch takes no share of the window");
         }
     }
 
@@ -76,7 +76,7 @@ public sealed class When_a_batch_runs
         {
             Assert.That(await bus.SagaAsync(record.BatchId), Is.Null);
             Assert.That(bus.Sent, Is.Empty);
-            Assert.That((await bus.FleetAsync()).Batches, Is.Zero);
+            Assert.That((await bus.FleetAsync()).Workspaces, Is.Empty);
         }
     }
 }

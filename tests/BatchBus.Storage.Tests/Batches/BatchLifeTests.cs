@@ -13,7 +13,7 @@ public sealed class BatchLifeTests(StoreServer server) : StoreFixture(server)
     private const int PageCount = 3;
     private const int RequestCount = PageSize * PageCount;
 
-    private static readonly TimeSpan Alive = TimeSpan.FromHours(1);
+    private static readonly TimeSpan Alive = PageStore.LongestLease;
     private static readonly string[] Owners = ["one", "two"];
 
     private static readonly Gen<int> AnyPage = Gen.Int[0, PageCount - 1];

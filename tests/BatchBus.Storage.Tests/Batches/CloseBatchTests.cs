@@ -8,7 +8,7 @@ namespace BatchBus.Storage.Tests.Batches;
 
 public sealed class CloseBatchTests(StoreServer server) : StoreFixture(server)
 {
-    private static readonly TimeSpan Long = TimeSpan.FromMinutes(10);
+    private static readonly TimeSpan Long = TimeSpan.FromSeconds(59);
 
     [Test]
     public async Task A_batch_is_completed_only_when_every_request_has_a_result([Values] bool force)

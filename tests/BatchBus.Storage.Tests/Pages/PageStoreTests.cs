@@ -6,7 +6,7 @@ namespace BatchBus.Storage.Tests.Pages;
 
 public sealed class PageStoreTests(StoreServer server) : StoreFixture(server)
 {
-    private static readonly TimeSpan Long = TimeSpan.FromMinutes(10);
+    private static readonly TimeSpan Long = TimeSpan.FromSeconds(59);
     private static readonly TimeSpan Short = TimeSpan.FromSeconds(1);
 
     [Test]
@@ -105,13 +105,13 @@ public sealed class PageStoreTests(StoreServer server) : StoreFixture(server)
         await Pages.LeaseAsync(page, "worker", TimeSpan.FromSeconds(2));
         var firstEnd = await ExpiryAsync(page);
 
-        var renewal = await Pages.RenewAsync(page.BatchId, [page], "worker", TimeSpan.FromMinutes(5));
+        var renewal = await Pages.RenewAsync(page.BatchId, [page], "worker", Long);
 
         Assert.That(renewal.Open);
         Assert.That(renewal.Renewed, Is.EqualTo(new[] { true }));
         await Eventually.ThatAsync(async () => (await Pages.ReadAsync(page.BatchId)).Now > firstEnd, "the first end has passed");
         Assert.That((await Pages.LeaseAsync(page, "other", Long)).Status, Is.EqualTo(PageLeaseStatus.Taken));
-        Assert.That(await ExpiryAsync(page), Is.InRange(firstEnd + 200_000, firstEnd + 360_000));
+        Assert.That(await ExpiryAsync(page), Is.InRange(firstEnd + 30_000, firstEnd + 90_000));
     }
 
     [Test]
@@ -318,7 +318,7 @@ public sealed class PageStoreTests(StoreServer server) : StoreFixture(server)
     }
 
     [Test]
-    public async Task Forgetting_drops_one_page_or_all()
+    public async Task Forgetting_drops_one_page_and_a_start_lets_the_leases_of_all_lapse()
     {
         var page = await PageAsync(6, count: 2);
         for (var from = 0; from < 6; from += 2)
@@ -329,9 +329,23 @@ public sealed class PageStoreTests(StoreServer server) : StoreFixture(server)
         await Pages.ForgetAsync(page);
         Assert.That((await Pages.ReadAsync(page.BatchId)).Entries.Keys, Is.EquivalentTo(new[] { "0:2:2", "0:4:2" }));
 
-        await Pages.ForgetAllAsync(page.BatchId);
-        Assert.That((await Pages.ReadAsync(page.BatchId)).Entries, Is.Empty);
-        Assert.That((await Pages.LeaseAsync(page, "next", Long)).Attempt, Is.EqualTo(1));
+        await Pages.LapseAllAsync(page.BatchId);
+        var entries = await Pages.ReadAsync(page.BatchId);
+        Assert.That(entries.IsOverdue(page with { From = 2 }, out _) && entries.IsOverdue(page with { From = 4 }, out _));
+        Assert.That((await Pages.LeaseAsync(page with { From = 2 }, "next", Long)).Attempt, Is.EqualTo(2), "a page that ends its process each time is found out");
+    }
+
+    [Test]
+    public async Task A_lease_that_lies_further_ahead_than_any_can_is_of_a_time_before_the_clock_was_set_back()
+    {
+        var page = await PageAsync();
+        await Pages.LeaseAsync(page, "dead", Long);
+        var inAnHour = (await Pages.ReadAsync(page.BatchId)).Now + 3_600_000;
+        await Database.HashSetAsync(new BatchKeys(page.BatchId).Pages, page.Name, $"l|{inAnHour}|1|dead");
+
+        Assert.That((await Pages.ReadAsync(page.BatchId)).IsOverdue(page, out _));
+        Assert.That((await Pages.LeaseAsync(page, "next", Long)).Attempt, Is.EqualTo(2));
+        Assert.That(() => Pages.LeaseAsync(page, "next", TimeSpan.FromMinutes(2)), Throws.InstanceOf<ArgumentOutOfRangeException>());
     }
 
     private async Task<Page> PageAsync(int requests = 2, int from = 0, int count = 2) => new((await BatchAsync(requests)).BatchId, 0, from, count);

@@ -43,6 +43,19 @@ public sealed class CompactResultsTests(StoreServer server) : StoreFixture(serve
         Assert.That(await BlocksAsync(record.BatchId), Is.EqualTo(new[] { 0, 1 }));
     }
 
+    [Test]
+    public async Task Results_that_the_store_has_lost_since_are_not_brought_back_uncounted()
+    {
+        var record = await BatchAsync(Enumerable.Repeat<string?>("m", 3));
+        await Results.StoreAsync(record.BatchId, 0, [(0, Result(0))]);
+        await Results.StoreAsync(record.BatchId, 0, [(2, Result(2))]);
+
+        await Results.CompactAsync(record.BatchId, 0, 0, [Result(0), Result(1), Result(2)]);
+
+        Assert.That(await BlocksAsync(record.BatchId), Is.EqualTo(new[] { 0, 2 }));
+        Assert.That((await Results.ReadAsync(record.BatchId, 0, 0, 3)).Select(entry => entry.Position), Is.EqualTo(new[] { 0, 2 }));
+    }
+
     /// <summary>The first positions of the blocks of lane 0.</summary>
     private async Task<List<int>> BlocksAsync(Guid batchId)
         => [.. (await Database.HashKeysAsync(new BatchKeys(batchId).Results(0)))

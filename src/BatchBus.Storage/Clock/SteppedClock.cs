@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace BatchBus.Host.Faults;
+namespace BatchBus.Storage.Clock;
 
 /// <summary>
 /// A wall clock that a fault test sets wrong by <c>BATCHBUS_CLOCK_STEP=by[@after]</c>, such as <c>-01:00:00@00:00:05</c>: right until the
@@ -21,7 +21,7 @@ internal sealed class SteppedClock : TimeProvider
     }
 
     /// <summary>Null in every normal run.</summary>
-    public static SteppedClock? Armed { get; } = Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } text ? Read(text) : null;
+    public static readonly SteppedClock? Armed = Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } text ? Read(text) : null;
 
     public override DateTimeOffset GetUtcNow() => System.GetUtcNow() + (System.GetElapsedTime(_started) >= _after ? _by : TimeSpan.Zero);
 
