@@ -55,6 +55,12 @@ public sealed class ObservedBatch : IAsyncDisposable
     /// <summary>When the batch was first seen ended, on the witness's clock.</summary>
     public TimeSpan? EndedAt => _endedAt;
 
+    /// <summary>Requests without a line in the results file, when it was last read.</summary>
+    public int Lost { get; private set; }
+
+    /// <summary>Lines too many in the results file, when it was last read.</summary>
+    public int Doubled { get; private set; }
+
     public string? Status => _last is { } last ? JsonDocument.Parse(last).RootElement.GetProperty("processing_status").GetString() : null;
 
     /// <summary>The calls for this batch's requests.</summary>
@@ -138,13 +144,15 @@ public sealed class ObservedBatch : IAsyncDisposable
 
     public IReadOnlyList<ModelCall> CallsAfterEnd() => [.. Calls.Where(call => call.Start > _endedAt + OnItsWay)];
 
-    /// <summary>The lines of the results file by custom_id; fails where one occurs twice.</summary>
+    /// <summary>The lines of the results file by custom_id, the first of each.</summary>
     public async Task<IReadOnlyDictionary<string, JsonElement>> ResultsAsync()
     {
         var (_, text) = await Eventually.ReadAsync(
             () => _deployment.GetAsync($"/v1/messages/batches/{Id}/results"), read => read.Status is HttpStatusCode.OK, $"the results of {Id} can be read");
-        return text.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonDocument.Parse(line).RootElement)
-            .ToDictionary(line => line.GetProperty("custom_id").GetString()!, line => line.GetProperty("result"));
+        var lines = text.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonDocument.Parse(line).RootElement).ToList();
+        var byId = lines.GroupBy(line => line.GetProperty("custom_id").GetString()!).ToDictionary(same => same.Key, same => same.First().GetProperty("result"));
+        (Lost, Doubled) = (Workload.Count - byId.Count, lines.Count - byId.Count);
+        return byId;
     }
 
     /// <summary>Whether a request has a stored result at this moment.</summary>
@@ -176,7 +184,8 @@ public sealed class ObservedBatch : IAsyncDisposable
     private void AssertResults(IReadOnlyDictionary<string, JsonElement> results, string[] ended)
     {
         var counts = JsonDocument.Parse(_last!).RootElement.GetProperty("request_counts");
-        Assert.That(results.Keys.Order(), Is.EqualTo(Enumerable.Range(0, Workload.Count).Select(Workload.CustomId)), "each custom_id has one line");
+        Assert.That(results.Keys.Order(), Is.EqualTo(Enumerable.Range(0, Workload.Count).Select(Workload.CustomId)), "each custom_id has a line");
+        Assert.That(Doubled, Is.Zero, "each custom_id has one line");
         foreach (var outcome in Outcomes)
         {
             Assert.That(results.Values.Count(result => TypeOf(result) == outcome), Is.EqualTo(counts.GetProperty(outcome).GetInt32()), $"{outcome}: count and lines");

@@ -47,7 +47,7 @@ public sealed class When_processes_are_killed_at_random : ScenarioFixture
             await batch.EndsExactAsync(TimeSpan.FromMinutes(2), Waste);
         }
 
-        await TestContext.Out.WriteLineAsync(await TableAsync(seed, batches, watch.Elapsed));
+        await TestContext.Out.WriteLineAsync(Table(seed, batches, watch.Elapsed));
     }
 
     /// <summary>Waits until a share of all requests has results.</summary>
@@ -114,18 +114,8 @@ public sealed class When_processes_are_killed_at_random : ScenarioFixture
         }
     }
 
-    private async Task<string> TableAsync(int seed, List<ObservedBatch> batches, TimeSpan elapsed)
+    private string Table(int seed, List<ObservedBatch> batches, TimeSpan elapsed)
     {
-        var (lost, doubled) = (0, 0);
-        foreach (var batch in batches)
-        {
-            var (_, text) = await Deployment.GetAsync($"/v1/messages/batches/{batch.Id}/results");
-            var lines = text.Split('\n', StringSplitOptions.RemoveEmptyEntries).Length;
-            var answered = (await batch.ResultsAsync()).Count;
-            lost += batch.Workload.Count - answered;
-            doubled += lines - answered;
-        }
-
         var table = new StringBuilder();
         table.AppendLine(CultureInfo.InvariantCulture, $"seed {seed}: {Kills} kills over {Batches * BatchSize:N0} requests in {Batches} batches, {elapsed.TotalSeconds:0} s");
         table.AppendLine("| killed       | times | calls open | extra calls | ready again, mean | longest |");
@@ -143,7 +133,7 @@ public sealed class When_processes_are_killed_at_random : ScenarioFixture
 
         table.AppendLine(
             CultureInfo.InvariantCulture,
-            $"lost {lost}, doubled {doubled}, extra calls that no kill explains {unexplained}, calls after a durable result {batches.Sum(batch => batch.CallsAfterResult().Count)}, calls after the end {batches.Sum(batch => batch.CallsAfterEnd().Count)}, longest pause without an answer {LongestPause():0.0} s");
+            $"lost {batches.Sum(batch => batch.Lost)}, doubled {batches.Sum(batch => batch.Doubled)}, extra calls that no kill explains {unexplained}, calls after a durable result {batches.Sum(batch => batch.CallsAfterResult().Count)}, calls after the end {batches.Sum(batch => batch.CallsAfterEnd().Count)}, longest pause without an answer {LongestPause():0.0} s");
         return table.ToString();
     }
 
