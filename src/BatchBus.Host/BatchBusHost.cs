@@ -3,6 +3,7 @@ using System.Net;
 using BatchBus.Api;
 using BatchBus.Api.Keys;
 using BatchBus.Host.Embedded;
+using BatchBus.Host.Faults;
 using BatchBus.Host.Observability;
 using BatchBus.Inference;
 using BatchBus.Inference.Catalog;
@@ -202,6 +203,14 @@ public static class BatchBusHost
             if (settings.Roles.Contains(HostRole.Worker))
             {
                 bus.AddModelConsumers();
+            }
+
+            if (Failpoint.Armed is { } failpoint)
+            {
+                var observer = new FailpointObserver(failpoint);
+                bus.AddConsumeObserver(_ => observer);
+                bus.AddPublishObserver(_ => observer);
+                bus.AddSendObserver(_ => observer);
             }
 
             bus.ConfigureHealthCheckOptions(health => health.Tags.Add(ReadyTag));

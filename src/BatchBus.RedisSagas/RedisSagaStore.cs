@@ -46,8 +46,12 @@ internal sealed class RedisSagaStore<TSaga>(IConnectionMultiplexer redis, RedisS
     public Task<bool> DeleteAsync(TSaga saga) => RunAsync(SagaScripts.Delete, saga, saga.Version);
 
     // Not cancellable: whether a script that was sent has run could no longer be told.
-    private async Task<bool> RunAsync(string script, TSaga saga, params RedisValue[] values) =>
-        (bool)await redis.GetDatabase().ScriptEvaluateAsync(script, [Key(saga.CorrelationId)], values);
+    private async Task<bool> RunAsync(string script, TSaga saga, params RedisValue[] values)
+    {
+        return (bool)await (Failpoint.Armed is { } failpoint ? failpoint.AroundAsync("saga:save", EvaluateAsync) : EvaluateAsync());
+
+        Task<RedisResult> EvaluateAsync() => redis.GetDatabase().ScriptEvaluateAsync(script, [Key(saga.CorrelationId)], values);
+    }
 
     private RedisKey Key(Guid correlationId) => options.KeyFormat(correlationId);
 

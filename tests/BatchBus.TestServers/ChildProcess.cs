@@ -9,7 +9,9 @@ namespace BatchBus.TestServers;
 public sealed class ChildProcess : IAsyncDisposable
 {
     private const string SetPriv = "/usr/bin/setpriv";
+    private const int SigCont = 18;
     private const int SigKill = 9;
+    private const int SigStop = 19;
     private const int SigTerm = 15;
     private const int LongestOutput = 64 * 1024;
     private static readonly TimeSpan StopTimeout = TimeSpan.FromSeconds(30);
@@ -57,6 +59,12 @@ public sealed class ChildProcess : IAsyncDisposable
         child._process.StandardInput.Close();
         return child;
     }
+
+    /// <summary>Freezes the process (SIGSTOP): it keeps its connections and does nothing.</summary>
+    public void Freeze() => _ = SendSignal(_process.Id, SigStop);
+
+    /// <summary>Lets a frozen process go on (SIGCONT), as if no time had passed for it.</summary>
+    public void Thaw() => _ = SendSignal(_process.Id, SigCont);
 
     /// <summary>Asks the process to end (SIGTERM) and waits until it has.</summary>
     public async Task StopAsync(CancellationToken cancellationToken = default)

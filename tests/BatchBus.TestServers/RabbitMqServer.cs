@@ -89,6 +89,13 @@ public sealed class RabbitMqServer : IAsyncDisposable
             : throw new InvalidOperationException($"rabbitmqctl {string.Join(' ', args)} failed: {output}{await errors}");
     }
 
+    /// <summary>Deletes a virtual host with all that it held, and makes it again.</summary>
+    public async Task EmptyVirtualHostAsync(string name)
+    {
+        await RunCtlAsync("delete_vhost", name);
+        await CreateVirtualHostAsync(name);
+    }
+
     /// <summary>Ends the broker in order (SIGTERM), as a planned restart would.</summary>
     public Task StopAsync(CancellationToken cancellationToken = default) => _broker?.StopAsync(cancellationToken) ?? Task.CompletedTask;
 

@@ -47,6 +47,18 @@ public sealed class RedisServer : IAsyncDisposable
         await LaunchAsync();
     }
 
+    /// <summary>Bytes of the append-only file as it is written now.</summary>
+    public long AppendOnlyBytes => AppendOnlyFile.Length;
+
+    /// <summary>Cuts the append-only file of a server that does not run back to an earlier length, as if what came later had never been written.</summary>
+    public void TruncateAppendOnlyFile(long bytes)
+    {
+        using var file = AppendOnlyFile.OpenWrite();
+        file.SetLength(bytes);
+    }
+
+    private FileInfo AppendOnlyFile => new DirectoryInfo(Path.Combine(_directory.FullName, "appendonlydir")).GetFiles("*.incr.aof").OrderBy(file => file.LastWriteTimeUtc).Last();
+
     /// <summary>Kills the server and removes its data.</summary>
     public async ValueTask DisposeAsync()
     {

@@ -26,7 +26,7 @@ public sealed class StoreClock(IConnectionMultiplexer redis) : TimeProvider
 
     /// <inheritdoc/>
     public override DateTimeOffset GetUtcNow()
-        => Volatile.Read(ref _reading) is { } reading ? reading.Server + GetElapsedTime(reading.Moment) : base.GetUtcNow();
+        => Volatile.Read(ref _reading) is { } reading ? reading.Server + GetElapsedTime(reading.Moment) : SteppedClock.Armed?.GetUtcNow() ?? base.GetUtcNow();
 
     /// <summary>Reads the server's clock.</summary>
     public async Task ReadAsync()

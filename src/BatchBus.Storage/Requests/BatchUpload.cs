@@ -130,7 +130,8 @@ public sealed class BatchUpload
 
     private async Task WriteAsync(RedisKey requests, int start, byte[] packed, int length)
     {
-        await _database.HashSetAsync(requests, start, packed.AsMemory(0, length));
+        Task<bool> WriteAsync() => _database.HashSetAsync(requests, start, packed.AsMemory(0, length));
+        await (Failpoint.Armed is { } failpoint ? failpoint.AroundAsync("write:chunk", WriteAsync) : WriteAsync());
 
         // Not after a failure: the write may then still be waiting to be sent.
         Buffers.Return(packed);

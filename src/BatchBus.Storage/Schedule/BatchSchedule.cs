@@ -19,7 +19,11 @@ public sealed class BatchSchedule(IConnectionMultiplexer redis, TimeProvider tim
 
     /// <summary>Sets the next visit of a batch.</summary>
     public Task SetAsync(Guid batchId, TimeSpan delay)
-        => Database.SortedSetAddAsync(Key, BatchId.Format(batchId), (time.GetUtcNow() + delay).ToUnixTimeMilliseconds());
+    {
+        return Failpoint.Armed is { } failpoint ? failpoint.AroundAsync("write:schedule", WriteAsync) : WriteAsync();
+
+        Task<bool> WriteAsync() => Database.SortedSetAddAsync(Key, BatchId.Format(batchId), (time.GetUtcNow() + delay).ToUnixTimeMilliseconds());
+    }
 
     /// <summary>Ends the visits of a batch.</summary>
     public Task RemoveAsync(Guid batchId) => Database.SortedSetRemoveAsync(Key, BatchId.Format(batchId));
