@@ -9,7 +9,7 @@ internal static class PageSize
     /// <summary>Below this size the messages would cost more than the even spread gains.</summary>
     private const int WorthSplitting = 8;
 
-    private const int PagesInWindow = 4;
+    private const int PagesInWindow = 8;
 
     /// <summary>Number of requests in the next page.</summary>
     /// <param name="remaining">Requests of the lane that are not released yet, at least 1.</param>
