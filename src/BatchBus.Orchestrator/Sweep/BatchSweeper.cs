@@ -11,7 +11,7 @@ internal sealed partial class BatchSweeper(BatchSchedule schedule, BatchVisit vi
 {
     private const int MostAtOnce = 64;
     private const int VisitsAtOnce = 8;
-    private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(250);
 
     /// <summary>A visit takes milliseconds. One that takes longer is done twice, which does no harm; one that died is soon done by another.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);

@@ -29,6 +29,8 @@ internal sealed partial class BatchVisit(
     /// <summary>How long a message is given to have its effect before it is sent again.</summary>
     private static readonly TimeSpan MessagePatience = TimeSpan.FromSeconds(5);
 
+    private static readonly TimeSpan ShortestInterval = TimeSpan.FromMilliseconds(100);
+
     public async Task RunAsync(Guid batchId, CancellationToken cancellationToken)
     {
         var record = await batches.FindAsync(batchId);
@@ -111,13 +113,14 @@ internal sealed partial class BatchVisit(
             return BatchSchedule.ActiveInterval;
         }
 
-        await RequeueAsync(saga, cancellationToken);
-        return BatchSchedule.ActiveInterval;
+        return await RequeueAsync(saga, cancellationToken);
     }
 
     /// <summary>Sends pages again whose lease lapsed, whose deferral is over, or whose message no worker ever acted upon.</summary>
-    private async Task RequeueAsync(BatchState saga, CancellationToken cancellationToken)
+    /// <returns>When the batch wants to be looked at again: as soon as the next lease lapses, should it not be renewed.</returns>
+    private async Task<TimeSpan> RequeueAsync(BatchState saga, CancellationToken cancellationToken)
     {
+        var pause = BatchSchedule.ActiveInterval;
         var entries = await pages.ReadAsync(saga.CorrelationId);
         foreach (var outstanding in saga.Outstanding)
         {
@@ -130,6 +133,8 @@ internal sealed partial class BatchVisit(
 
             if (!overdue)
             {
+                var left = entries.LeaseLeft(entry);
+                pause = left < pause ? left : pause;
                 continue;
             }
 
@@ -139,6 +144,8 @@ internal sealed partial class BatchVisit(
             await endpoint.Send(ModelQueue.Message(saga, outstanding), cancellationToken);
             await pages.MarkRequeuedAsync(page, entry, TimeSpan.FromTicks(Math.Max(dispatch.Value.RequeueAfter.Ticks, 2 * PageEntries.LastPause(entry).Ticks)));
         }
+
+        return pause < ShortestInterval ? ShortestInterval : pause;
     }
 
     /// <summary>Whether a message that was due at a moment must have had its effect by now, or is known to be lost.</summary>

@@ -56,6 +56,11 @@ public sealed record PageEntries(long Now, IReadOnlyDictionary<string, string> E
         return left <= 0 || left > longest.TotalMilliseconds;
     }
 
+    /// <summary>How long a page's lease lives unless it is renewed; longer than any where it has none.</summary>
+    /// <param name="entry">The page's entry, null where it has none.</param>
+    public TimeSpan LeaseLeft(string? entry)
+        => entry?.Split('|') is ["l", var expiry, ..] ? TimeSpan.FromMilliseconds(long.Parse(expiry, CultureInfo.InvariantCulture) - Now) : TimeSpan.MaxValue;
+
     /// <summary>How long the sweeper waited for a page's last message; zero where it has sent none.</summary>
     public static TimeSpan LastPause(string? entry)
         => entry?.Split('|') is ["q", _, _, var pause] ? TimeSpan.FromMilliseconds(long.Parse(pause, CultureInfo.InvariantCulture)) : TimeSpan.Zero;

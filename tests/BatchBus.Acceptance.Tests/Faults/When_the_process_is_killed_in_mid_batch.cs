@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using BatchBus.Acceptance.Tests.Serving;
 using BatchBus.Contracts;
 using BatchBus.Simulator;
@@ -35,12 +36,15 @@ public sealed class When_the_process_is_killed_in_mid_batch(Mode mode)
         {
             await AnsweredAsync(log, kill * Count / (Kills + 2));
             var now = log.Now;
+            var sinceKill = Stopwatch.StartNew();
             installation.Kill();
             await Eventually.ThatAsync(() => log.Open == 0, "the simulator has seen the connections break");
             repeatable.UnionWith(log.Entries.Where(call => !(call.End <= now - Stored)).Select(call => (call.Key, call.Start)));
             open += log.OpenAt(now);
             kept.AddRange((await KeptAsync(installation, id)).Select(key => (key, log.Now)));
             await installation.StartProcessAsync();
+            await Eventually.ThatAsync(() => log.Open == Slots, "every slot is busy again");
+            TestContext.Out.WriteLine($"{mode}: every slot busy again {sinceKill.Elapsed.TotalSeconds:0.0} s after the kill");
         }
 
         await AssertEndsAsync(installation, id);

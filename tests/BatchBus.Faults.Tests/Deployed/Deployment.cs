@@ -18,12 +18,19 @@ namespace BatchBus.Faults.Tests.Deployed;
 /// </summary>
 public sealed class Deployment : IAsyncDisposable
 {
-    /// <summary>All that is shortened, and by configuration only: a lapsed lease is waited for in nearly every scenario.</summary>
+    /// <summary>Slots of a worker for each model.</summary>
+    public const int Slots = 16;
+
     private static readonly Dictionary<string, string> Settings = new()
     {
+        ["BatchBus__Models__mistral-7b__Prefetch"] = $"{Slots}",
+        ["BatchBus__Models__llama-70b__Prefetch"] = $"{Slots}",
+    };
+
+    /// <summary>All that is shortened, and by configuration only: a lapsed lease is waited for in nearly every scenario.</summary>
+    private static readonly Dictionary<string, string> ShortTimes = new()
+    {
         ["BatchBus__Dispatch__RequeueAfter"] = "00:00:02",
-        ["BatchBus__Models__mistral-7b__Prefetch"] = "16",
-        ["BatchBus__Models__llama-70b__Prefetch"] = "16",
         ["BatchBus__Worker__Lease"] = "00:00:01.5",
     };
 
@@ -70,8 +77,10 @@ public sealed class Deployment : IAsyncDisposable
     /// <summary>Starts servers and processes, all but the second orchestrator.</summary>
     /// <param name="appendFsync">When Redis writes to its disk.</param>
     /// <param name="ownBroker">Whether the scenario harms the broker.</param>
-    public static async Task<Deployment> StartAsync(string appendFsync = "always", bool ownBroker = false)
+    /// <param name="usualTimes">Whether nothing is shortened.</param>
+    public static async Task<Deployment> StartAsync(string appendFsync = "always", bool ownBroker = false, bool usualTimes = false)
     {
+        var settings = usualTimes ? Settings : new Dictionary<string, string>(Settings.Concat(ShortTimes));
         var redis = await RedisServer.StartAsync(appendFsync);
         var broker = ownBroker ? await RabbitMqServer.StartAsync() : null;
         var virtualHost = $"faults-{Guid.NewGuid():N}";
@@ -79,7 +88,7 @@ public sealed class Deployment : IAsyncDisposable
         var processes = new List<RoleProcess>();
         foreach (var (name, role) in new[] { ("api", "api"), ("orchestrator", "orchestrator"), ("second orchestrator", "orchestrator"), ("worker 0", "worker"), ("worker 1", "worker") })
         {
-            processes.Add(await RoleProcess.CreateAsync(name, role, redis.Port, address, Settings, SimulatedLatency.LogNormal(TimeSpan.FromMilliseconds(50), 0.3)));
+            processes.Add(await RoleProcess.CreateAsync(name, role, redis.Port, address, settings, SimulatedLatency.LogNormal(TimeSpan.FromMilliseconds(50), 0.3)));
         }
 
         var options = ConfigurationOptions.Parse(redis.ConnectionString);

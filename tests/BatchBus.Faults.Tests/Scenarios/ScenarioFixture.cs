@@ -6,7 +6,7 @@ using NUnit.Framework.Interfaces;
 namespace BatchBus.Faults.Tests.Scenarios;
 
 /// <summary>Scenarios that share a deployment: each finds it healthy, and none of its batches changes while later ones run.</summary>
-public abstract class ScenarioFixture(string appendFsync = "always", bool ownBroker = false)
+public abstract class ScenarioFixture(string appendFsync = "always", bool ownBroker = false, bool usualTimes = false)
 {
     /// <summary>The bound on liveness: several lapsed leases and restarts, on a machine that does other things too.</summary>
     protected static readonly TimeSpan Soon = TimeSpan.FromSeconds(40);
@@ -19,7 +19,7 @@ public abstract class ScenarioFixture(string appendFsync = "always", bool ownBro
     protected Waste Waste { get; private set; } = null!;
 
     [OneTimeSetUp]
-    public async Task DeployAsync() => _deployment = await Deployment.StartAsync(appendFsync, ownBroker);
+    public async Task DeployAsync() => _deployment = await Deployment.StartAsync(appendFsync, ownBroker, usualTimes);
 
     [SetUp]
     public async Task RestoreAsync()
