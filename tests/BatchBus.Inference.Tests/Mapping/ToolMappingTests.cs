@@ -53,6 +53,10 @@ public sealed class ToolMappingTests
         TestName = "Two calls, thoughts dropped, results as they come")]
     [TestCase($$"""{{Called}},{"role":"user","content":[{"type":"tool_result","tool_use_id":"toolu_AAAAAAAA1","content":"Dry."}]},{"role":"user","content":"So?"}""",
         $$"""{{CalledChat}},{"role":"tool","tool_call_id":"AAAAAAAA1","content":"Dry."},{"role":"user","content":"So?"}""", TestName = "A result and a text in two messages")]
+    [TestCase($$"""{{Called}},{"role":"user","content":"Wait."},{"role":"user","content":[{"type":"tool_result","tool_use_id":"toolu_AAAAAAAA1","content":"Dry."}]}""",
+        $$"""{{CalledChat}},{"role":"tool","tool_call_id":"AAAAAAAA1","content":"Dry."},{"role":"user","content":"Wait."}""", TestName = "A text and a result in two messages")]
+    [TestCase($$"""{{Ask}},{"role":"assistant","content":"I "},{"role":"assistant","content":[{{Sun}},{"type":"text","text":"look."}]},{"role":"user","content":[{"type":"tool_result","tool_use_id":"toolu_AAAAAAAA1"}]}""",
+        $$"""{{Ask}},{"role":"assistant","content":"I look.","tool_calls":[{{SunChat}}]},{"role":"tool","tool_call_id":"AAAAAAAA1","content":""}""", TestName = "A call in a later message of the same side")]
     public void Maps_calls_and_results(string messages, string expected) => Assert.That(
         MappedModels.Written($$"""{"max_tokens":8,"messages":[{{messages}}]}""", MappedModels.Seeing),
         Is.EqualTo($$"""{"model":"served","messages":[{{expected}}],"max_tokens":8,"temperature":1}"""));
