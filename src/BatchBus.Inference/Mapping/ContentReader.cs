@@ -25,7 +25,8 @@ internal static class ContentReader
         {
             var path = $"system.{parts.Count}";
             var part = "";
-            if ((Fields.Type(block, path, out var type) ?? (type == "text" ? ReadText(block, path, out part) : $"{path}.type: Only text blocks are supported here")) is { } problem)
+            if ((Fields.Type(block, path, out var type)
+                ?? (type == "text" ? ReadText(block, path, out part) : $"{path}.type: Only text blocks are supported here; send text")) is { } problem)
             {
                 return problem;
             }
@@ -89,7 +90,8 @@ internal static class ContentReader
             ("thinking", ChatRole.Assistant) => CheckThinking(block, path),
             ("redacted_thinking", ChatRole.Assistant) => Fields.Text(block, "data", path, out _) ?? Fields.OnlyThese(block, path, "type", "data"),
             ("image" or "document" or "tool_result", _) => $"{path}.type: Content blocks of type '{type}' belong into a message of the role 'user'",
-            ("tool_use" or "thinking" or "redacted_thinking", _) => $"{path}.type: Content blocks of type '{type}' belong into a message of the role 'assistant'",
+            ("tool_use" or "thinking" or "redacted_thinking", _) =>
+                $"{path}.type: Content blocks of type '{type}' belong into a message of the role 'assistant'",
             _ => WrongType(type, path),
         };
     }
@@ -238,7 +240,8 @@ internal static class ContentReader
 
     // Earlier thoughts are not sent: a model's chat template drops them or does not know them.
     private static string? CheckThinking(JsonElement block, string path) =>
-        Fields.Text(block, "thinking", path, out _) ?? Fields.Text(block, "signature", path, out _) ?? Fields.OnlyThese(block, path, "type", "thinking", "signature");
+        Fields.Text(block, "thinking", path, out _) ?? Fields.Text(block, "signature", path, out _)
+        ?? Fields.OnlyThese(block, path, "type", "thinking", "signature");
 
     private static string? ReadString(JsonElement value, string path, out string text)
     {

@@ -185,10 +185,13 @@ internal static class MessagesParamsReader
         return mustCall switch
         {
             true when request.Tools.Count == 0 => "tool_choice: 'any' may only be specified while providing tools",
-            true when request.OutputSchema is not null => "output_config.format: Cannot be combined with a tool_choice of type 'any' or 'tool'; leave one of them out",
+            true when request.OutputSchema is not null =>
+                "output_config.format: Cannot be combined with a tool_choice of type 'any' or 'tool'; leave one of them out",
             _ when !request.ContinuesLastTurn => null,
-            true => "messages: A final assistant message cannot be continued with a tool_choice of type 'any' or 'tool'; end with a user message",
-            _ when request.OutputSchema is not null => "messages: A final assistant message cannot be continued with output_config.format; end with a user message",
+            true =>
+                "messages: A final assistant message cannot be continued with a tool_choice of type 'any' or 'tool'; end with a user message",
+            _ when request.OutputSchema is not null =>
+                "messages: A final assistant message cannot be continued with output_config.format; end with a user message",
             _ => null,
         };
     }

@@ -42,6 +42,7 @@ internal static class ToolPairing
     private static string Unanswered(ChatTurn turn, HashSet<string> open)
     {
         var call = turn.Calls.First(call => open.Contains(call.Id));
-        return $"{call.Path}: `tool_use` ids were found without `tool_result` blocks immediately after: {Fields.Echo(call.Id)}; answer each one in the next message";
+        return $"{call.Path}: `tool_use` ids were found without `tool_result` blocks immediately after: {Fields.Echo(call.Id)}; "
+            + "answer each one in the next message";
     }
 }

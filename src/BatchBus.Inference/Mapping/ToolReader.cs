@@ -7,7 +7,10 @@ internal static class ToolReader
 {
     // The last five are hints to Anthropic's own servers, without effect here.
     private static readonly string[] Known =
-        ["type", "name", "description", "input_schema", "strict", "cache_control", "allowed_callers", "defer_loading", "eager_input_streaming", "input_examples"];
+    [
+        "type", "name", "description", "input_schema", "strict",
+        "cache_control", "allowed_callers", "defer_loading", "eager_input_streaming", "input_examples",
+    ];
 
     public static string? ReadTools(JsonElement value, ChatRequest request)
     {

@@ -70,7 +70,7 @@ public sealed class MessagesParamsReaderTests
     [TestCase(""" "stop_sequences":["END",3] """, "stop_sequences.1: Input should be a valid string")]
     [TestCase(""" "stop_sequences":[" "] """, "stop_sequences.0: each stop sequence must contain non-whitespace")]
     [TestCase(""" "system":5 """, "system: Input should be a valid string or a list of content blocks")]
-    [TestCase(""" "system":[{"type":"image"}] """, "system.0.type: Only text blocks are supported here")]
+    [TestCase(""" "system":[{"type":"image"}] """, "system.0.type: Only text blocks are supported here; send text")]
     [TestCase(""" "model":7 """, "model: Input should be a valid string")]
     [TestCase(""" "thinking":{"type":"between_tools"} """, "thinking: Extended thinking on demand is not supported by this model; leave it out")]
     [TestCase(""" "thinking":true """, "thinking: Input should be an object")]
