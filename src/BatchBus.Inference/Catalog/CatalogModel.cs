@@ -18,6 +18,9 @@ public sealed record CatalogModel
         PollInterval = options.PollInterval;
         MaxPollInterval = options.MaxPollInterval;
         MaxContextTokens = options.MaxContextTokens;
+        MaxStopSequences = options.MaxStopSequences;
+        AcceptsImages = options.AcceptsImages;
+        AcceptsSystemRole = options.AcceptsSystemRole;
         IsSimulated = options.Simulated;
         DollarsPerGpuSecond = options.DollarsPerGpuSecond;
         ComparedWith = options.ComparedWith;
@@ -58,6 +61,12 @@ public sealed record CatalogModel
 
     /// <summary>The managed model that this one stands in for; null for no comparison.</summary>
     public ManagedPrice? ComparedWith { get; }
+
+    internal int MaxStopSequences { get; }
+
+    internal bool AcceptsImages { get; }
+
+    internal bool AcceptsSystemRole { get; }
 
     internal TimeSpan PollInterval { get; }
 

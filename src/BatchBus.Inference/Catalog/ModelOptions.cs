@@ -64,6 +64,21 @@ public sealed class ModelOptions
     /// <value>8192 for the two built-in models, otherwise none. Shown to callers; the endpoint itself enforces its limit.</value>
     public int? MaxContextTokens { get; set; }
 
+    /// <summary>Most <c>stop_sequences</c> that a request may have.</summary>
+    /// <value>4, as many as vLLM takes unless its <c>VLLM_MAX_STOP_STRINGS</c> says otherwise.</value>
+    public int MaxStopSequences { get; set; } = 4;
+
+    /// <summary>Whether the model takes images. Requests with images are refused where it does not.</summary>
+    /// <value>False.</value>
+    public bool AcceptsImages { get; set; }
+
+    /// <summary>
+    /// Whether the model's chat template knows the system role, as that of Mistral 7B Instruct before v0.3 does not. Where it does not, the
+    /// system prompt becomes the beginning of the first user message.
+    /// </summary>
+    /// <value>True.</value>
+    public bool AcceptsSystemRole { get; set; } = true;
+
     /// <summary>US dollars per second for which the endpoint's GPUs are billed.</summary>
     /// <value>0.00031 for mistral-7b (one RTX 4090), 0.00152 for llama-70b (two A100), otherwise none.</value>
     public decimal? DollarsPerGpuSecond { get; set; }

@@ -65,6 +65,11 @@ internal sealed partial class ModelOptionsValidator : IValidateOptions<ModelOpti
             yield return $":MaxContextTokens is {options.MaxContextTokens}; set a positive number or leave it out.";
         }
 
+        if (options.MaxStopSequences is < 0)
+        {
+            yield return $":MaxStopSequences is {options.MaxStopSequences}; set the number that the endpoint accepts, or 0 for none.";
+        }
+
         foreach (var (setting, value) in new[]
         {
             ("RequestTimeout", options.RequestTimeout),

@@ -1,7 +1,5 @@
-using System.Buffers;
-using System.Security.Cryptography;
-using System.Text.Encodings.Web;
 using System.Text.Json;
+using BatchBus.Inference.Catalog;
 using BatchBus.Inference.Errors;
 
 namespace BatchBus.Inference.Mapping;
@@ -9,16 +7,11 @@ namespace BatchBus.Inference.Mapping;
 /// <summary>Turns a chat completion, or the error object that came in its place, into an outcome.</summary>
 internal static class ChatCompletionReader
 {
-    private const string IdCharacters = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-
-    // This encoder still escapes line and paragraph separators, so that one result stays one line for every reader of lines.
-    private static readonly JsonWriterOptions Compact = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
-
     /// <param name="completion">What the endpoint returned as its answer.</param>
-    /// <param name="model">The model's name in the catalogue.</param>
+    /// <param name="model">The model that answered.</param>
     /// <param name="request">The request that is answered.</param>
     /// <param name="executionTime">For the usage.</param>
-    public static InferenceOutcome Read(JsonElement completion, string model, ChatRequest request, TimeSpan executionTime)
+    public static InferenceOutcome Read(JsonElement completion, CatalogModel model, ChatRequest request, TimeSpan executionTime)
     {
         try
         {
@@ -30,7 +23,7 @@ internal static class ChatCompletionReader
         }
     }
 
-    private static InferenceOutcome ReadCompletion(JsonElement completion, string model, ChatRequest request, TimeSpan executionTime)
+    private static InferenceOutcome ReadCompletion(JsonElement completion, CatalogModel model, ChatRequest request, TimeSpan executionTime)
     {
         if (completion.ValueKind != JsonValueKind.Object)
         {
@@ -42,7 +35,7 @@ internal static class ChatCompletionReader
             return EndpointFailure.FromStatus(error.Code ?? 500, error.Message);
         }
 
-        if (!completion.TryGetProperty("object"u8, out var kind) || kind.ValueKind != JsonValueKind.String || !kind.ValueEquals("chat.completion"u8))
+        if (!completion.TryGetProperty("object"u8, out var kind) || !Fields.IsString(kind, "chat.completion"u8))
         {
             return EndpointFailure.UnusableReply("the answer is no chat completion");
         }
@@ -54,44 +47,68 @@ internal static class ChatCompletionReader
             return EndpointFailure.UnusableReply("the answer holds no choice");
         }
 
-        if (StopReasonOf(choice, request, out var stopSequence) is not { } stopReason)
-        {
-            return EndpointFailure.UnusableReply("the answer was not finished");
-        }
-
-        var content = message.TryGetProperty("content"u8, out var given) ? given : default;
-        if (content.ValueKind is not (JsonValueKind.String or JsonValueKind.Null or JsonValueKind.Undefined))
-        {
-            return EndpointFailure.UnusableReply("the answer's content is no text");
-        }
-
         var usage = UsageOf(completion, executionTime);
-        return new InferenceOutcome.Succeeded(WriteMessage(model, content, stopReason, stopSequence, usage), usage);
+        var (answer, fault) = ReadAnswer(choice, message, model, request, usage);
+        return answer is null ? EndpointFailure.UnusableReply(fault!) : new InferenceOutcome.Succeeded(MessageWriter.Write(answer, model.Name, usage), usage);
     }
 
-    private static string? StopReasonOf(JsonElement choice, ChatRequest request, out string? stopSequence)
+    private static (Answer? Answer, string? Fault) ReadAnswer(
+        JsonElement choice, JsonElement message, CatalogModel model, ChatRequest request, InferenceUsage usage)
     {
-        stopSequence = null;
-        if (!choice.TryGetProperty("finish_reason"u8, out var finish) || finish.ValueKind != JsonValueKind.String)
+        var finish = choice.TextOf("finish_reason"u8);
+        var hasCalls = ToolCallReader.HasCalls(message, out var given);
+        string? stopSequence = null;
+
+        // A named tool is called with the reason stop, so the calls decide and not the reason.
+        var stopReason = finish switch
         {
-            return null;
+            "stop" or "tool_calls" when hasCalls => "tool_use",
+            "stop" => (stopSequence = StopSequenceOf(choice, request)) is null ? "end_turn" : "stop_sequence",
+            "length" => FilledContext(model, request, usage) ? "model_context_window_exceeded" : "max_tokens",
+            "content_filter" => "refusal",
+            _ => null,
+        };
+        if (stopReason is null)
+        {
+            return (null, "the answer was not finished");
         }
 
-        if (finish.ValueEquals("stop"u8))
+        if (message.TryGetProperty("content"u8, out var content) && content.ValueKind is not (JsonValueKind.String or JsonValueKind.Null))
         {
-            // Only a string of the request's own counts: servers also report ids and strings of end-of-turn tokens here.
-            if (choice.TryGetProperty("stop_reason"u8, out var stop) && stop.ValueKind == JsonValueKind.String)
-            {
-                stopSequence = request.StopSequences.FirstOrDefault(sequence => stop.ValueEquals(sequence));
-            }
-
-            return stopSequence is null ? "end_turn" : "stop_sequence";
+            return (null, "the answer's content is no text");
         }
 
-        return finish.ValueEquals("length"u8) ? "max_tokens"
-            : finish.ValueEquals("content_filter"u8) ? "refusal"
-            : null;
+        var calls = hasCalls ? ToolCallReader.Read(given, request, wasCut: finish is not ("stop" or "tool_calls")) : [];
+        if (calls is null)
+        {
+            return (null, "a tool call of the answer has no name or its arguments are no JSON object");
+        }
+
+        var refusal = TextIn(message, "refusal"u8);
+        var text = TextIn(message, "content"u8);
+        return (new Answer
+        {
+            Thinking = request.ShowsThinking ? TextIn(message, "reasoning"u8) ?? TextIn(message, "reasoning_content"u8) : null,
+            Text = text ?? refusal ?? "",
+            Calls = calls,
+            StopReason = refusal is null ? stopReason : "refusal",
+            StopSequence = refusal is null ? stopSequence : null,
+            Explanation = refusal,
+        }, null);
     }
+
+    /// <summary>The stop sequence that ended the answer; servers also report ids and texts of end-of-turn tokens in its place.</summary>
+    private static string? StopSequenceOf(JsonElement choice, ChatRequest request) =>
+        choice.TryGetProperty("stop_reason"u8, out var stop) && stop.ValueKind == JsonValueKind.String
+            ? request.StopSequences.FirstOrDefault(sequence => stop.ValueEquals(sequence))
+            : null;
+
+    private static bool FilledContext(CatalogModel model, ChatRequest request, InferenceUsage usage) =>
+        usage.OutputTokens < request.MaxTokens && (long)usage.InputTokens + usage.CachedTokens + usage.OutputTokens >= model.MaxContextTokens;
+
+    /// <summary>A text that says something; unlike elsewhere, half of a surrogate pair is not passed over.</summary>
+    private static string? TextIn(JsonElement message, ReadOnlySpan<byte> name) =>
+        message.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String && value.GetString() is { Length: > 0 } text ? text : null;
 
     private static InferenceUsage UsageOf(JsonElement completion, TimeSpan executionTime)
     {
@@ -109,76 +126,4 @@ internal static class ChatCompletionReader
 
     private static int TokensOf(JsonElement counts, ReadOnlySpan<byte> name) =>
         counts.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out var tokens) ? Math.Max(0, tokens) : 0;
-
-    private static byte[] WriteMessage(string model, JsonElement content, string stopReason, string? stopSequence, InferenceUsage usage)
-    {
-        var buffer = new ArrayBufferWriter<byte>(2048);
-        using (var writer = new Utf8JsonWriter(buffer, Compact))
-        {
-            writer.WriteStartObject();
-            writer.WriteString("id"u8, $"msg_{RandomNumberGenerator.GetString(IdCharacters, 24)}");
-            writer.WriteString("type"u8, "message"u8);
-            writer.WriteString("role"u8, "assistant"u8);
-            writer.WriteString("model"u8, model);
-
-            // An empty answer is one empty block, not none: callers read content[0].text.
-            writer.WriteStartArray("content"u8);
-            writer.WriteStartObject();
-            writer.WriteString("type"u8, "text"u8);
-            writer.WritePropertyName("text"u8);
-            if (content.ValueKind == JsonValueKind.String)
-            {
-                content.WriteTo(writer);
-            }
-            else
-            {
-                writer.WriteStringValue(""u8);
-            }
-
-            writer.WriteNull("citations"u8);
-            writer.WriteEndObject();
-            writer.WriteEndArray();
-
-            writer.WriteString("stop_reason"u8, stopReason);
-            writer.WriteString("stop_sequence"u8, stopSequence);
-            WriteStopDetails(writer, stopReason);
-            writer.WriteNull("container"u8);
-            writer.WriteNull("diagnostics"u8);
-            WriteUsage(writer, usage);
-            writer.WriteEndObject();
-        }
-
-        return buffer.WrittenSpan.ToArray();
-    }
-
-    private static void WriteStopDetails(Utf8JsonWriter writer, string stopReason)
-    {
-        if (stopReason != "refusal")
-        {
-            writer.WriteNull("stop_details"u8);
-            return;
-        }
-
-        writer.WriteStartObject("stop_details"u8);
-        writer.WriteString("type"u8, "refusal"u8);
-        writer.WriteNull("category"u8);
-        writer.WriteNull("explanation"u8);
-        writer.WriteEndObject();
-    }
-
-    private static void WriteUsage(Utf8JsonWriter writer, InferenceUsage usage)
-    {
-        writer.WriteStartObject("usage"u8);
-        writer.WriteNumber("input_tokens"u8, usage.InputTokens);
-        writer.WriteNumber("output_tokens"u8, usage.OutputTokens);
-        writer.WriteNumber("cache_creation_input_tokens"u8, 0);
-        writer.WriteNumber("cache_read_input_tokens"u8, usage.CachedTokens);
-        writer.WriteNull("cache_creation"u8);
-        writer.WriteNull("server_tool_use"u8);
-        writer.WriteNull("output_tokens_details"u8);
-        writer.WriteNull("inference_geo"u8);
-        writer.WriteString("service_tier"u8, "batch"u8);
-        writer.WriteNull("speed"u8);
-        writer.WriteEndObject();
-    }
 }

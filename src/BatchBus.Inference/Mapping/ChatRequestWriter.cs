@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using BatchBus.Inference.Catalog;
 
 namespace BatchBus.Inference.Mapping;
 
@@ -11,26 +12,26 @@ internal static class ChatRequestWriter
     private static readonly JsonWriterOptions Compact = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
 
     /// <param name="request">The request.</param>
-    /// <param name="servedModel">The name that the endpoint knows the model by.</param>
+    /// <param name="model">The model that gets it.</param>
     /// <param name="sizeHint">Bytes that the body will need, roughly.</param>
-    public static ReadOnlyMemory<byte> Write(ChatRequest request, string servedModel, int sizeHint)
+    public static ReadOnlyMemory<byte> Write(ChatRequest request, CatalogModel model, int sizeHint)
     {
         var buffer = new ArrayBufferWriter<byte>(sizeHint + 256);
         using (var writer = new Utf8JsonWriter(buffer, Compact))
         {
-            WriteRequest(writer, request, servedModel);
+            WriteRequest(writer, request, model);
         }
 
         return buffer.WrittenMemory;
     }
 
     /// <param name="request">The request.</param>
-    /// <param name="servedModel">The name that the endpoint knows the model by.</param>
+    /// <param name="model">The model that gets it.</param>
     /// <param name="sizeHint">Bytes that the body will need, roughly.</param>
     /// <param name="executionTimeout">Longest that the job may be executed.</param>
     /// <param name="timeToLive">After which the job is forgotten, whatever its state: bounds what an orphan can cost.</param>
     public static ReadOnlyMemory<byte> WriteJob(
-        ChatRequest request, string servedModel, int sizeHint, TimeSpan executionTimeout, TimeSpan timeToLive)
+        ChatRequest request, CatalogModel model, int sizeHint, TimeSpan executionTimeout, TimeSpan timeToLive)
     {
         var buffer = new ArrayBufferWriter<byte>(sizeHint + 384);
         using (var writer = new Utf8JsonWriter(buffer, Compact))
@@ -39,7 +40,7 @@ internal static class ChatRequestWriter
             writer.WriteStartObject("input"u8);
             writer.WriteString("openai_route"u8, "/v1/chat/completions"u8);
             writer.WritePropertyName("openai_input"u8);
-            WriteRequest(writer, request, servedModel);
+            WriteRequest(writer, request, model);
             writer.WriteEndObject();
             writer.WriteStartObject("policy"u8);
             writer.WriteNumber("executionTimeout"u8, (long)executionTimeout.TotalMilliseconds);
@@ -51,32 +52,58 @@ internal static class ChatRequestWriter
         return buffer.WrittenMemory;
     }
 
-    private static void WriteRequest(Utf8JsonWriter writer, ChatRequest request, string servedModel)
+    private static void WriteRequest(Utf8JsonWriter writer, ChatRequest request, CatalogModel model)
     {
         writer.WriteStartObject();
-        writer.WriteString("model"u8, servedModel);
-        writer.WriteStartArray("messages"u8);
-        if (request.System is { } system)
+        writer.WriteString("model"u8, model.ServedModel);
+        ChatMessagesWriter.Write(writer, request, model);
+        WriteSampling(writer, request);
+        if (request.Tools.Count > 0)
         {
-            WriteMessage(writer, "system"u8, system);
+            WriteTools(writer, request);
         }
 
-        foreach (var turn in request.Turns)
+        if (request.OutputSchema is { } schema)
         {
-            WriteMessage(writer, turn.Role == ChatRole.User ? "user"u8 : "assistant"u8, turn.Text);
+            writer.WriteStartObject("response_format"u8);
+            writer.WriteString("type"u8, "json_schema"u8);
+            writer.WriteStartObject("json_schema"u8);
+            writer.WriteString("name"u8, "output"u8);
+            WriteRaw(writer, "schema"u8, schema);
+            writer.WriteBoolean("strict"u8, true);
+            writer.WriteEndObject();
+            writer.WriteEndObject();
         }
 
-        writer.WriteEndArray();
+        if (request.User is { } user)
+        {
+            writer.WriteString("user"u8, user);
+        }
+
+        if (request.ContinuesLastTurn)
+        {
+            writer.WriteBoolean("continue_final_message"u8, true);
+            writer.WriteBoolean("add_generation_prompt"u8, false);
+        }
+
+        writer.WriteEndObject();
+    }
+
+    private static void WriteSampling(Utf8JsonWriter writer, ChatRequest request)
+    {
         writer.WriteNumber("max_tokens"u8, request.MaxTokens);
         writer.WriteNumber("temperature"u8, request.Temperature);
-        if (request.TopP is { } topP)
+
+        // The API's least top_p leaves the likeliest token; model servers refuse a zero and say it with top_k.
+        var (topP, topK) = request.TopP == 0 ? (null, 1) : (request.TopP, request.TopK);
+        if (topP is { } mass)
         {
-            writer.WriteNumber("top_p"u8, topP);
+            writer.WriteNumber("top_p"u8, mass);
         }
 
-        if (request.TopK is { } topK)
+        if (topK is { } count)
         {
-            writer.WriteNumber("top_k"u8, topK);
+            writer.WriteNumber("top_k"u8, count);
         }
 
         if (request.StopSequences.Count > 0)
@@ -89,21 +116,57 @@ internal static class ChatRequestWriter
 
             writer.WriteEndArray();
         }
-
-        if (request.ContinuesLastTurn)
-        {
-            writer.WriteBoolean("continue_final_message"u8, true);
-            writer.WriteBoolean("add_generation_prompt"u8, false);
-        }
-
-        writer.WriteEndObject();
     }
 
-    private static void WriteMessage(Utf8JsonWriter writer, ReadOnlySpan<byte> role, string text)
+    private static void WriteTools(Utf8JsonWriter writer, ChatRequest request)
     {
-        writer.WriteStartObject();
-        writer.WriteString("role"u8, role);
-        writer.WriteString("content"u8, text);
-        writer.WriteEndObject();
+        writer.WriteStartArray("tools"u8);
+        foreach (var tool in request.Tools)
+        {
+            writer.WriteStartObject();
+            writer.WriteString("type"u8, "function"u8);
+            writer.WriteStartObject("function"u8);
+            writer.WriteString("name"u8, tool.Name);
+            if (tool.Description is { } description)
+            {
+                writer.WriteString("description"u8, description);
+            }
+
+            WriteRaw(writer, "parameters"u8, tool.Schema);
+            if (tool.IsStrict)
+            {
+                writer.WriteBoolean("strict"u8, true);
+            }
+
+            writer.WriteEndObject();
+            writer.WriteEndObject();
+        }
+
+        writer.WriteEndArray();
+        if (request.ToolChoice is { } choice)
+        {
+            writer.WriteString("tool_choice"u8, choice);
+        }
+        else if (request.ForcedTool is { } forced)
+        {
+            writer.WriteStartObject("tool_choice"u8);
+            writer.WriteString("type"u8, "function"u8);
+            writer.WriteStartObject("function"u8);
+            writer.WriteString("name"u8, forced);
+            writer.WriteEndObject();
+            writer.WriteEndObject();
+        }
+
+        // Only where it is asked for: some servers do not know it.
+        if (request.AllowsOneCallOnly)
+        {
+            writer.WriteBoolean("parallel_tool_calls"u8, false);
+        }
+    }
+
+    private static void WriteRaw(Utf8JsonWriter writer, ReadOnlySpan<byte> name, string json)
+    {
+        writer.WritePropertyName(name);
+        writer.WriteRawValue(json, skipInputValidation: true);
     }
 }

@@ -11,12 +11,12 @@ internal sealed class OpenAiModelClient(IOpenAiApi api, CatalogModel model, Time
     public async Task<InferenceOutcome> CompleteAsync(ReadOnlyMemory<byte> parameters, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        if (!MessagesParamsReader.TryRead(parameters, out var request, out var refusal))
+        if (!MessagesParamsReader.TryRead(parameters, model, out var request, out var refusal))
         {
             return refusal;
         }
 
-        var body = ChatRequestWriter.Write(request, model.ServedModel, parameters.Length);
+        var body = ChatRequestWriter.Write(request, model, parameters.Length);
         var started = timeProvider.GetTimestamp();
         var (reply, failure) = await HttpExchange.SendAsync(
             token => api.CompleteChatAsync(JsonBody.Of(body), token), model.RequestTimeout, timeProvider, cancellationToken);
@@ -35,7 +35,7 @@ internal sealed class OpenAiModelClient(IOpenAiApi api, CatalogModel model, Time
         try
         {
             using var completion = JsonDocument.Parse(body);
-            return ChatCompletionReader.Read(completion.RootElement, model.Name, request, executionTime);
+            return ChatCompletionReader.Read(completion.RootElement, model, request, executionTime);
         }
         catch (JsonException)
         {

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
+using BatchBus.Inference.Catalog;
 using BatchBus.Inference.Errors;
 using BatchBus.Inference.Mapping;
 
@@ -24,11 +25,11 @@ internal static partial class JobReply
 
     /// <summary>The outcome of a job that is over, otherwise null.</summary>
     /// <param name="body">The reply.</param>
-    /// <param name="model">The model's name in the catalogue.</param>
+    /// <param name="model">The model that the job ran on.</param>
     /// <param name="request">The request that the job answers.</param>
     /// <param name="elapsed">Time since the job was submitted, for a reply that does not report its own.</param>
     /// <param name="observe">Is told how long a completed job took.</param>
-    public static InferenceOutcome? Read(ReadOnlyMemory<byte> body, string model, ChatRequest request, TimeSpan elapsed, Action<TimeSpan> observe)
+    public static InferenceOutcome? Read(ReadOnlyMemory<byte> body, CatalogModel model, ChatRequest request, TimeSpan elapsed, Action<TimeSpan> observe)
     {
         try
         {

@@ -26,13 +26,13 @@ internal sealed class RunPodModelClient(IRunPodApi api, CatalogModel model, Time
     public async Task<InferenceOutcome> CompleteAsync(ReadOnlyMemory<byte> parameters, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        if (!MessagesParamsReader.TryRead(parameters, out var request, out var refusal))
+        if (!MessagesParamsReader.TryRead(parameters, model, out var request, out var refusal))
         {
             return refusal;
         }
 
         var executionTimeout = model.RequestTimeout > ShortestExecutionTimeout ? model.RequestTimeout : ShortestExecutionTimeout;
-        var job = ChatRequestWriter.WriteJob(request, model.ServedModel, parameters.Length, executionTimeout, executionTimeout + ResultGrace);
+        var job = ChatRequestWriter.WriteJob(request, model, parameters.Length, executionTimeout, executionTimeout + ResultGrace);
         if (job.Length > LargestJob)
         {
             return new InferenceOutcome.Refused("request_too_large", $"Request exceeds the {LargestJob} bytes that the model's endpoint accepts");
@@ -114,7 +114,7 @@ internal sealed class RunPodModelClient(IRunPodApi api, CatalogModel model, Time
         switch (reply.Status)
         {
             case 200:
-                return JobReply.Read(reply.Body, model.Name, request, elapsed, _pace.Observe);
+                return JobReply.Read(reply.Body, model, request, elapsed, _pace.Observe);
             case 401 or 402 or 403:
                 return EndpointFailure.FromReply(reply.Status, reply.Body, reply.RetryAfter);
             case 404 when elapsed > UnknownAtFirst:

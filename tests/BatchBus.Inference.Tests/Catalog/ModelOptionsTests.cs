@@ -105,6 +105,7 @@ public sealed class ModelOptionsTests
     [TestCase("Models:mistral-7b:Prefetch", "0", "BatchBus:Models:mistral-7b:Prefetch is 0; set a number from 1 to 65536.")]
     [TestCase("Models:mistral-7b:MaxInFlight", "-5", "BatchBus:Models:mistral-7b:MaxInFlight is -5; set a number from 1 to 65536.")]
     [TestCase("Models:mistral-7b:MaxContextTokens", "0", "BatchBus:Models:mistral-7b:MaxContextTokens is 0; set a positive number or leave it out.")]
+    [TestCase("Models:mistral-7b:MaxStopSequences", "-1", "BatchBus:Models:mistral-7b:MaxStopSequences is -1; set the number that the endpoint accepts, or 0 for none.")]
     [TestCase("Models:mistral-7b:RequestTimeout", "00:00:00", "BatchBus:Models:mistral-7b:RequestTimeout is 00:00:00; set a time above zero and up to 24 hours, such as 00:05:00.")]
     [TestCase("Models:mistral-7b:PollInterval", "00:00:09", "BatchBus:Models:mistral-7b:PollInterval (00:00:09) is longer than MaxPollInterval (00:00:05); make it the shorter one.")]
     [TestCase("Models:mistral-7b:DollarsPerGpuSecond", "-1", "BatchBus:Models:mistral-7b:DollarsPerGpuSecond is negative; set dollars per second, such as 0.00031.")]

@@ -9,7 +9,7 @@ public sealed class ChatCompletionReaderTests
 {
     private const string Usage = """{"prompt_tokens":17,"completion_tokens":2,"total_tokens":19}""";
 
-    private static readonly ChatRequest Request = new() { MaxTokens = 8, Turns = [new ChatTurn(ChatRole.User, "hi")], StopSequences = ["END", "\n\n"] };
+    private static readonly ChatRequest Request = new() { MaxTokens = 8, Turns = [new ChatTurn(ChatRole.User)], StopSequences = ["END", "\n\n"] };
 
     [Test]
     public void An_answer_becomes_a_whole_message()
@@ -112,7 +112,7 @@ public sealed class ChatCompletionReaderTests
         $$"""{"id":"chatcmpl-1","object":"chat.completion","model":"served","choices":[{"index":0,"message":{"role":"assistant","content":{{content}}},"logprobs":null,"finish_reason":{{finish}},"stop_reason":{{stop}}}],"usage":{{usage}}}""";
 
     private static InferenceOutcome Read(string completion) =>
-        ChatCompletionReader.Read(JsonDocument.Parse(completion).RootElement, "mistral-7b", Request, TimeSpan.FromSeconds(3));
+        ChatCompletionReader.Read(JsonDocument.Parse(completion).RootElement, MappedModels.TextOnly, Request, TimeSpan.FromSeconds(3));
 
     private static InferenceOutcome.Succeeded Succeeded(string completion)
     {

@@ -53,6 +53,22 @@ public sealed class ChatRequestWriterTests
         """ "messages":[{"role":"user","content":"a"}],"max_tokens":8,"temperature":0,"top_p":1,"top_k":0 """,
         TestName = "Sampling settings at their ends")]
     [TestCase(
+        """ "top_p":0,"messages":[{"role":"user","content":"a"}] """,
+        """ "messages":[{"role":"user","content":"a"}],"max_tokens":8,"temperature":1,"top_k":1 """,
+        TestName = "A top_p of zero leaves one token")]
+    [TestCase(
+        """ "metadata":{"user_id":"u-1"},"messages":[{"role":"user","content":"a"}] """,
+        """ "messages":[{"role":"user","content":"a"}],"max_tokens":8,"temperature":1,"user":"u-1" """,
+        TestName = "The user's id")]
+    [TestCase(
+        """ "output_config":{"effort":"low","format":{"type":"json_schema","schema":{ "type" : "object", "properties":{"a":{"const":"\u00e4"}} }}},"messages":[{"role":"user","content":"a"}] """,
+        """ "messages":[{"role":"user","content":"a"}],"max_tokens":8,"temperature":1,"response_format":{"type":"json_schema","json_schema":{"name":"output","schema":{"type":"object","properties":{"a":{"const":"ä"}}},"strict":true}} """,
+        TestName = "Structured output")]
+    [TestCase(
+        """ "output_format":{"type":"json_schema","schema":{}},"messages":[{"role":"user","content":"a"}] """,
+        """ "messages":[{"role":"user","content":"a"}],"max_tokens":8,"temperature":1,"response_format":{"type":"json_schema","json_schema":{"name":"output","schema":{},"strict":true}} """,
+        TestName = "Structured output by its old name")]
+    [TestCase(
         """ "messages":[{"role":"user","content":"q"}],"messages":[{"role":"user","content":"a\u00e4\ud83d\ude00 \"<&>\" \\ \t"}] """,
         """ "messages":[{"role":"user","content":"aä\uD83D\uDE00 \"<&>\" \\ \t"}],"max_tokens":8,"temperature":1 """,
         TestName = "Escapes undone and the last of two equal fields taken")]
@@ -66,8 +82,8 @@ public sealed class ChatRequestWriterTests
     [Test]
     public void A_job_wraps_the_same_request_and_bounds_its_life()
     {
-        var request = Read("""{"max_tokens":8,"messages":[{"role":"user","content":"hi"}]}""");
-        var job = ChatRequestWriter.WriteJob(request, "served", 0, TimeSpan.FromMinutes(10), TimeSpan.FromMinutes(11));
+        var request = MappedModels.Read("""{"max_tokens":8,"messages":[{"role":"user","content":"hi"}]}""", MappedModels.TextOnly);
+        var job = ChatRequestWriter.WriteJob(request, MappedModels.TextOnly, 0, TimeSpan.FromMinutes(10), TimeSpan.FromMinutes(11));
         Assert.That(Encoding.UTF8.GetString(job.Span), Is.EqualTo(
             """{"input":{"openai_route":"/v1/chat/completions","openai_input":{"model":"served","messages":[{"role":"user","content":"hi"}],"max_tokens":8,"temperature":1}},"policy":{"executionTimeout":600000,"ttl":660000}}"""));
     }
@@ -113,11 +129,5 @@ public sealed class ChatRequestWriterTests
         return false;
     }
 
-    private static string Write(string parameters) => Encoding.UTF8.GetString(ChatRequestWriter.Write(Read(parameters), "served", parameters.Length).Span);
-
-    private static ChatRequest Read(string parameters)
-    {
-        Assert.That(MessagesParamsReader.TryRead(Encoding.UTF8.GetBytes(parameters), out var request, out var refusal), Is.True, refusal?.Message);
-        return request!;
-    }
+    private static string Write(string parameters) => MappedModels.Written(parameters, MappedModels.TextOnly);
 }

@@ -40,10 +40,10 @@ public sealed class MessagesParamsReaderTests
         "messages.0.content.1.type: Content blocks of type 'image' are not supported by this model; send text")]
     [TestCase(
         """{"max_tokens":8,"messages":[{"role":"user","content":[{"type":"tool_result","tool_use_id":"x"}]}]}""",
-        "messages.0.content.0.type: Content blocks of type 'tool_result' are not supported by this model; send text")]
+        "messages.0.content.0.tool_use_id: The message before this one has no `tool_use` block with the id 'x'")]
     [TestCase(
         """{"max_tokens":8,"messages":[{"role":"user","content":[{"type":"txt","text":"hi"}]}]}""",
-        "messages.0.content.0.type: Input tag 'txt' found using 'type' does not match any of the expected tags: 'text'")]
+        "messages.0.content.0.type: Input tag 'txt' found using 'type' does not match any of the expected tags: 'text', 'image', 'document', 'tool_use', 'tool_result', 'thinking', 'redacted_thinking'")]
     [TestCase("""{"max_tokens":8,"messages":[{"role":"user","content":[{"type":"text"}]}]}""", "messages.0.content.0.text: Field required")]
     [TestCase("""{"max_tokens":8,"messages":[{"role":"user","content":[{"type":"text","text":1}]}]}""", "messages.0.content.0.text: Input should be a valid string")]
     [TestCase("""{"max_tokens":8,"messages":[{"role":"user","content":[{"type":"text","text":""}]}]}""", "messages.0.content.0.text: text content blocks must be non-empty")]
@@ -58,7 +58,7 @@ public sealed class MessagesParamsReaderTests
     [TestCase(""" "max_tokens":0 """, "max_tokens: Input should be greater than or equal to 1")]
     [TestCase(""" "max_tokens":1.5 """, "max_tokens: Input should be a valid integer, got a number with a fractional part")]
     [TestCase(""" "max_tokens":1e99 """, "max_tokens: Input should be between 1 and 2147483647")]
-    [TestCase(""" "stream":true """, "stream: Streaming is not supported in a batch")]
+    [TestCase(""" "stream":true """, "stream: Streaming is not supported in a batch; leave it out")]
     [TestCase(""" "stream":"no" """, "stream: Input should be a valid boolean")]
     [TestCase(""" "temperature":1.1 """, "temperature: Input should be less than or equal to 1")]
     [TestCase(""" "temperature":-0.1 """, "temperature: Input should be greater than or equal to 0")]
@@ -70,25 +70,36 @@ public sealed class MessagesParamsReaderTests
     [TestCase(""" "stop_sequences":["END",3] """, "stop_sequences.1: Input should be a valid string")]
     [TestCase(""" "stop_sequences":[" "] """, "stop_sequences.0: each stop sequence must contain non-whitespace")]
     [TestCase(""" "system":5 """, "system: Input should be a valid string or a list of content blocks")]
-    [TestCase(""" "system":[{"type":"image"}] """, "system.0.type: Content blocks of type 'image' are not supported by this model; send text")]
+    [TestCase(""" "system":[{"type":"image"}] """, "system.0.type: Only text blocks are supported here; send text")]
     [TestCase(""" "model":7 """, "model: Input should be a valid string")]
+    [TestCase(""" "thinking":{"type":"between_tools"} """, "thinking: Extended thinking on demand is not supported by this model; leave it out")]
+    [TestCase(""" "thinking":true """, "thinking: Input should be an object")]
+    [TestCase(""" "thinking":{"type":"adaptive","display":1} """, "thinking.display: Input should be a valid string")]
+    [TestCase(""" "stop_sequences":["1","2","3","4","5"] """, "stop_sequences: This model takes at most 4 stop sequences, not 5; leave some out")]
     [TestCase(""" "metadata":"me" """, "metadata: Input should be an object")]
+    [TestCase(""" "metadata":{"user_id":7} """, "metadata.user_id: Input should be a valid string")]
+    [TestCase(""" "output_config":"low" """, "output_config: Input should be an object")]
+    [TestCase(""" "output_config":{"format":{"type":"json_object"}} """, "output_config.format.type: Input should be 'json_schema'")]
+    [TestCase(""" "output_config":{"format":{"type":"json_schema"}} """, "output_config.format.schema: Field required")]
+    [TestCase(""" "output_config":{"format":{"type":"json_schema","schema":[]}} """, "output_config.format.schema: Input should be an object")]
+    [TestCase(""" "output_config":{"format":{"type":"json_schema","schema":{},"name":"x"}} """, "output_config.format.name: Extra inputs are not permitted")]
+    [TestCase(""" "output_config":{"format":{"type":"json_schema","schema":{"a":"\ud83d"}}} """, "params: Input should be valid text; it holds half of a surrogate pair")]
+    [TestCase(""" "output_format":7 """, "output_format: Input should be an object")]
     [TestCase(""" "service_tier":1 """, "service_tier: Input should be a valid string")]
-    [TestCase(""" "tools":[{"name":"f"}] """, "tools: Tool use is not supported by this server; leave it out")]
-    [TestCase(""" "tool_choice":{"type":"any"} """, "tool_choice: Tool use is not supported by this server; leave it out")]
-    [TestCase(""" "thinking":{"type":"enabled","budget_tokens":1024} """, "thinking: Extended thinking is not supported by this model; leave it out")]
-    [TestCase(""" "output_config":{"format":{"type":"json_schema"}} """, "output_config.format: Structured output is not supported by this server; leave it out")]
+    [TestCase(""" "thinking":{"type":"enabled","budget_tokens":1024} """, "thinking: Extended thinking on demand is not supported by this model; leave it out")]
     [TestCase(""" "mcp_servers":[{}] """, "mcp_servers: MCP servers are not supported by this server; leave it out")]
     [TestCase(""" "container":"c_1" """, "container: Not supported by this server; leave it out")]
     [TestCase(""" "speed":"fast" """, "speed: Not supported in a batch; leave it out")]
-    [TestCase(""" "output_format":{} """, "output_format: Extra inputs are not permitted")]
     [TestCase(""" "betas":[] """, "betas: Extra inputs are not permitted")]
     public void Refuses_a_bad_field(string field, string message) =>
         Assert.That(RefusalOf($$"""{ {{(field.Contains("max_tokens", StringComparison.Ordinal) ? "" : "\"max_tokens\":8,")}} {{field}},{{Hello}} }"""), Is.EqualTo(message));
 
     [TestCase(""" "model":"claude-haiku-4-5" """)]
     [TestCase(""" "stream":false """)]
-    [TestCase(""" "metadata":{"user_id":"u"} """)]
+    [TestCase(""" "metadata":{"user_id":null} """)]
+    [TestCase(""" "thinking":{"type":"adaptive","display":"summarized"} """)]
+    [TestCase(""" "output_config":{"format":null} """)]
+    [TestCase(""" "tool_choice":{"type":"none"} """)]
     [TestCase(""" "service_tier":"auto" """)]
     [TestCase(""" "cache_control":{"type":"ephemeral"} """)]
     [TestCase(""" "inference_geo":"us" """)]
@@ -107,9 +118,14 @@ public sealed class MessagesParamsReaderTests
     public void Refuses_text_that_is_no_UTF_8()
     {
         byte[] parameters = [.. """{"max_tokens":8,"messages":[{"role":"user","content":"a"""u8, 0xff, .. "\"}]}"u8];
-        MessagesParamsReader.TryRead(parameters, out _, out var refusal);
+        MessagesParamsReader.TryRead(parameters, MappedModels.TextOnly, out _, out var refusal);
         Assert.That(refusal?.Message, Is.EqualTo("params: Input should be valid UTF-8"));
     }
+
+    [Test]
+    public void Refuses_a_user_id_that_the_API_would_refuse() => Assert.That(
+        RefusalOf($$"""{"max_tokens":8,"metadata":{"user_id":"{{new string('u', 513)}}"},{{Hello}}}"""),
+        Is.EqualTo("metadata.user_id: String should have at most 512 characters"));
 
     [Test]
     public void Cuts_a_long_field_name_in_the_message()
@@ -127,7 +143,7 @@ public sealed class MessagesParamsReaderTests
 
     [Test]
     public void Never_throws_whatever_the_bytes() => Gen.Byte.Array[0, 60].Sample(bytes =>
-        MessagesParamsReader.TryRead(bytes, out _, out var refusal) || refusal!.ErrorType == "invalid_request_error");
+        MessagesParamsReader.TryRead(bytes, MappedModels.TextOnly, out _, out var refusal) || refusal!.ErrorType == "invalid_request_error");
 
     [Test]
     public void Never_throws_however_a_good_request_is_cut_and_mended()
@@ -136,25 +152,11 @@ public sealed class MessagesParamsReaderTests
         Gen.Select(Gen.Int[0, good.Length - 1], Gen.Int[0, 30], Gen.OneOf<string>("", "null", "\"\\udc00\"", "{}", "[]", "1e400", ",", "\"x\"")).Sample((from, count, mend) =>
         {
             var text = good[..from] + mend + good[Math.Min(good.Length, from + count)..];
-            return MessagesParamsReader.TryRead(Encoding.UTF8.GetBytes(text), out _, out var refusal) || refusal!.Message.Length > 0;
+            return MessagesParamsReader.TryRead(Encoding.UTF8.GetBytes(text), MappedModels.TextOnly, out _, out var refusal) || refusal!.Message.Length > 0;
         });
     }
 
-    private static string? RefusalOf(string parameters)
-    {
-        var isRead = MessagesParamsReader.TryRead(Encoding.UTF8.GetBytes(parameters), out _, out var refusal);
-        using (Assert.EnterMultipleScope())
-        {
-            Assert.That(isRead, Is.False);
-            Assert.That(refusal?.ErrorType, Is.EqualTo("invalid_request_error"));
-        }
+    private static string? RefusalOf(string parameters) => MappedModels.RefusalOf(parameters, MappedModels.TextOnly);
 
-        return refusal?.Message;
-    }
-
-    private static string Written(string parameters)
-    {
-        Assert.That(MessagesParamsReader.TryRead(Encoding.UTF8.GetBytes(parameters), out var request, out var refusal), Is.True, refusal?.Message);
-        return Encoding.UTF8.GetString(ChatRequestWriter.Write(request!, "served", 0).Span);
-    }
+    private static string Written(string parameters) => MappedModels.Written(parameters, MappedModels.TextOnly);
 }

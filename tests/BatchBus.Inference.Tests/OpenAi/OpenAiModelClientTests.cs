@@ -40,6 +40,25 @@ public sealed class OpenAiModelClientTests
         }
     }
 
+    [Test]
+    public async Task Sends_what_the_model_is_set_up_to_take(CancellationToken cancellationToken)
+    {
+        var parameters = """
+            {"max_tokens":8,"system":"S","stop_sequences":["1","2","3","4","5"],"messages":[{"role":"user","content":[{"type":"image","source":{"type":"url","url":"https://h/i"}}]}]}
+            """;
+        await using var endpoint = await StubEndpoint.StartAsync(200, Wire.Completion);
+        var client = endpoint.Client(ModelProtocol.OpenAi, ("AcceptsImages", "true"), ("AcceptsSystemRole", "false"), ("MaxStopSequences", "5"));
+        var outcome = await client.CompleteAsync(Encoding.UTF8.GetBytes(parameters), cancellationToken);
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(Wire.TextOf(outcome), Is.EqualTo("Hello."));
+            Assert.That(endpoint.Calls.Single().Body, Does.Contain(
+                """
+                "messages":[{"role":"user","content":[{"type":"text","text":"S"},{"type":"image_url","image_url":{"url":"https://h/i"}}]}],"max_tokens":8,"temperature":1,"stop":["1","2","3","4","5"]
+                """));
+        }
+    }
+
     [TestCase(400, Refusal, "invalid_request_error", "stop: at most 4 items")]
     [TestCase(422, """{"detail":"stop: wrong"}""", "invalid_request_error", "stop: wrong")]
     [TestCase(400, Overflow, "invalid_request_error", "prompt is too long: prompt and max_tokens together exceed the model's 8192 tokens")]
