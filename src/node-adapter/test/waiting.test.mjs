@@ -48,14 +48,15 @@ test('What onProgress throws ends the waiting', async () => {
   await assert.rejects(waitForBatch(id, { onProgress: () => { throw new Error('no more'); } }), { message: 'no more' });
 });
 
-test('Waiting outlasts failures of server and connection, with and without live counts', async (t) => {
+test('Waiting outlasts failures of server and connection, and tells nothing twice', async (t) => {
   const { id } = await createBatch('email', requests(1));
   await waitForBatch(id);
-  for (const onProgress of [undefined, () => {}]) {
+  const told = [];
+  for (const onProgress of [undefined, (progress) => { told.push(progress.succeeded); }]) {
     let asked = 0;
     const proxy = await startProxy(t, (request) => {
       if (request.url.endsWith('/events')) {
-        return { cutAfter: 10 };
+        return { cutAfter: asked < 3 ? 10 : Infinity };
       }
 
       asked++;
@@ -65,4 +66,6 @@ test('Waiting outlasts failures of server and connection, with and without live 
     assert.equal(batch.processing_status, 'ended');
     assert.equal(asked, 5);
   }
+
+  assert.deepEqual(told, [1]);
 });
