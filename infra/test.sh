@@ -111,8 +111,8 @@ test_node() {
 
 install_missing || give_up 'a package could not be installed'
 compgen -G 'tests/*/package.json' > /dev/null && ! node_is_recent && give_up 'the Node tests need Node 20 or later with npm'
-for package in tests/*/package.json; do
-  # Before any test: .NET tests run some of these packages too.
+for package in src/*/package.json tests/*/package.json; do
+  # Before any test: .NET tests run some of these packages.
   if [[ -e $package ]]; then
     npm ci --prefix "$(dirname "$package")" --no-audit --no-fund --silent < /dev/null || give_up "npm ci fails in $(dirname "$package")"
   fi

@@ -13,9 +13,7 @@ public sealed class When_the_official_node_client_is_used(Mode mode)
     public async Task Should_create_poll_read_results_list_cancel_and_delete(string package)
     {
         await using var installation = await Installation.StartAsync(mode, SimulatedLatency.Fixed(TimeSpan.FromMilliseconds(20)));
-        var folder = NodeFolder();
-        Assert.That(Directory.Exists(Path.Combine(folder, "node_modules", package)), Is.True, $"{package} is not installed: infra/test.sh runs `npm ci` in {folder}");
-
+        var folder = NodeFolder.Find("tests/node-sdk", package);
         var start = new ProcessStartInfo("node", ["batches.mjs", package]) { WorkingDirectory = folder, RedirectStandardOutput = true, RedirectStandardError = true };
         start.Environment["BASE_URL"] = installation.Url;
         using var node = Process.Start(start)!;
@@ -25,16 +23,5 @@ public sealed class When_the_official_node_client_is_used(Mode mode)
 
         Assert.That(node.ExitCode, Is.Zero, await errors);
         Assert.That(await output, Does.Contain("3 results, all in place"));
-    }
-
-    private static string NodeFolder()
-    {
-        var folder = new DirectoryInfo(AppContext.BaseDirectory);
-        while (!File.Exists(Path.Combine(folder.FullName, "BatchBus.sln")))
-        {
-            folder = folder.Parent ?? throw new DirectoryNotFoundException("The tests do not lie within the repository.");
-        }
-
-        return Path.Combine(folder.FullName, "tests", "node-sdk");
     }
 }

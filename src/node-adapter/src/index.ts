@@ -1,0 +1,3 @@
+export * from './errors.js';
+export * from './llmAdapter.js';
+export type * from './types.js';
