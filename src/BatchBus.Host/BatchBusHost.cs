@@ -121,7 +121,9 @@ public static class BatchBusHost
             services.AddSingleton(_ => store);
             services.AddHostedService<EmbeddedRecovery>();
             services.AddHostedService<EmbeddedCheckpoint>();
-            connectionString = store.ConnectionString;
+
+            // A checkpoint is an administrator's command.
+            connectionString = $"{store.ConnectionString},allowAdmin=true";
         }
 
         ConfigurationOptions redis;

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.Extensions.Configuration;
 
 namespace BatchBus.Host;
@@ -19,6 +20,12 @@ public sealed record HostSettings
 
     /// <summary>Where the embedded store keeps its data.</summary>
     public required string DataDirectory { get; init; }
+
+    /// <summary>The setting that says how often the embedded store writes a checkpoint.</summary>
+    private const string CheckpointSetting = "BatchBus:CheckpointEvery";
+
+    /// <summary>How often the embedded store writes a checkpoint.</summary>
+    public TimeSpan CheckpointEvery { get; init; } = TimeSpan.FromMinutes(5);
 
     /// <summary>Whether everything runs within this process.</summary>
     public bool IsEmbedded => RabbitMq is null;
@@ -46,6 +53,7 @@ public sealed record HostSettings
             RabbitMq = rabbitMq,
             Redis = redis,
             Roles = ReadRoles(configuration[RolesSetting]),
+            CheckpointEvery = ReadInterval(NullIfEmpty(configuration[CheckpointSetting]) ?? "00:05:00"),
             DataDirectory = Path.GetFullPath(NullIfEmpty(configuration["BatchBus:DataDirectory"]) ?? ".batchbus"),
         };
         return settings.IsEmbedded && settings.Roles.Count < Enum.GetValues<HostRole>().Length
@@ -53,6 +61,11 @@ public sealed record HostSettings
                 $"{RolesSetting} splits the roles, but the in-memory transport reaches no other process. Set ConnectionStrings__RabbitMq and ConnectionStrings__Redis, or leave {RolesSetting} out.")
             : settings;
     }
+
+    private static TimeSpan ReadInterval(string text)
+        => TimeSpan.TryParse(text, CultureInfo.InvariantCulture, out var interval) && interval >= TimeSpan.FromSeconds(1)
+            ? interval
+            : throw new InvalidSettingsException($"{CheckpointSetting} is '{text}' and should be a time of at least one second, such as 00:05:00.");
 
     private static HashSet<HostRole> ReadRoles(string? text)
     {

@@ -5,20 +5,18 @@ using StackExchange.Redis;
 namespace BatchBus.Host.Embedded;
 
 /// <summary>Writes a checkpoint of the embedded store now and then, so that its append-only file does not grow without end.</summary>
-internal sealed partial class EmbeddedCheckpoint(IConnectionMultiplexer redis, TimeProvider time, ILogger<EmbeddedCheckpoint> logger) : BackgroundService
+internal sealed partial class EmbeddedCheckpoint(IConnectionMultiplexer redis, HostSettings settings, TimeProvider time, ILogger<EmbeddedCheckpoint> logger) : BackgroundService
 {
-    private static readonly TimeSpan Interval = TimeSpan.FromMinutes(5);
-
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        using var timer = new PeriodicTimer(Interval, time);
+        using var timer = new PeriodicTimer(settings.CheckpointEvery, time);
         while (await timer.WaitForNextTickAsync(stoppingToken))
         {
             try
             {
                 await redis.GetDatabase().ExecuteAsync("BGSAVE");
             }
-            catch (RedisException exception)
+            catch (Exception exception)
             {
                 Log.Failed(logger, exception.Message);
             }
