@@ -11,7 +11,7 @@ public abstract class ScenarioFixture(string appendFsync = "always", bool ownBro
     /// <summary>The bound on liveness: several lapsed leases and restarts, on a machine that does other things too.</summary>
     protected static readonly TimeSpan Soon = TimeSpan.FromSeconds(40);
 
-    private readonly ConcurrentQueue<ObservedBatch> _batches = [];
+    private readonly ConcurrentDictionary<ObservedBatch, bool> _batches = [];
     private Deployment? _deployment;
 
     protected Deployment Deployment => _deployment ?? throw new InvalidOperationException("The deployment is not started.");
@@ -25,7 +25,7 @@ public abstract class ScenarioFixture(string appendFsync = "always", bool ownBro
     public async Task RestoreAsync()
     {
         await Deployment.RestoreAsync();
-        Waste = new Waste(Deployment, () => _batches);
+        Waste = new Waste(Deployment, () => _batches.Keys);
     }
 
     [TearDown]
@@ -45,14 +45,14 @@ public abstract class ScenarioFixture(string appendFsync = "always", bool ownBro
     {
         try
         {
-            foreach (var batch in _batches)
+            foreach (var batch in _batches.Keys)
             {
                 batch.AssertConsistent();
             }
         }
         finally
         {
-            foreach (var batch in _batches)
+            foreach (var batch in _batches.Keys)
             {
                 await batch.DisposeAsync();
             }
@@ -67,15 +67,22 @@ public abstract class ScenarioFixture(string appendFsync = "always", bool ownBro
     protected async Task<ObservedBatch> SubmitAsync(int count, int? expiresInSeconds = null)
     {
         var batch = await ObservedBatch.SubmitAsync(Deployment, new Workload(count, expiresInSeconds));
-        _batches.Enqueue(batch);
+        _batches[batch] = true;
         return batch;
+    }
+
+    /// <summary>Watches a batch no more: what was seen of it so far no longer holds.</summary>
+    protected async Task LeaveAsync(ObservedBatch batch)
+    {
+        _batches.TryRemove(batch, out _);
+        await batch.DisposeAsync();
     }
 
     /// <summary>Watches a batch that was created otherwise.</summary>
     protected ObservedBatch Watch(Workload workload, string id)
     {
         var batch = new ObservedBatch(Deployment, workload, id);
-        _batches.Enqueue(batch);
+        _batches[batch] = true;
         return batch;
     }
 }

@@ -38,7 +38,7 @@ public sealed class When_redis_loses_its_last_second() : ScenarioFixture(appendF
         Deployment.Redis.Kill();
         Deployment.Redis.TruncateAppendOnlyFile(kept);
         await Deployment.Redis.RestartAsync();
-        await batch.DisposeAsync();
+        await LeaveAsync(batch);
 
         // Watched anew: what was seen of it before is the loss that everysec allows.
         var again = Watch(batch.Workload, batch.Id);
