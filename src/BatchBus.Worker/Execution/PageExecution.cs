@@ -109,7 +109,7 @@ internal sealed partial class PageExecution(
     }
 
     private (int Position, Func<CancellationToken, Task<StoredResult?>> AnswerAsync) Answer(int position, StoredRequest request)
-        => (position, cancellationToken => AnswerAsync(request, cancellationToken));
+        => (position, cancellationToken => AnswerAsync(position, request, cancellationToken));
 
     private (int Position, Func<CancellationToken, Task<StoredResult?>> AnswerAsync) GiveUp(int position, StoredRequest request)
     {
@@ -134,8 +134,8 @@ internal sealed partial class PageExecution(
         return ValueTask.CompletedTask;
     }
 
-    /// <summary>Calls the model until there is an answer; null when no more calls may be started.</summary>
-    private async Task<StoredResult?> AnswerAsync(StoredRequest request, CancellationToken cancellationToken)
+    /// <summary>Calls the model until there is an answer; null when no more calls may be started, or none is needed.</summary>
+    private async Task<StoredResult?> AnswerAsync(int position, StoredRequest request, CancellationToken cancellationToken)
     {
         try
         {
@@ -156,6 +156,12 @@ internal sealed partial class PageExecution(
                     {
                         failures--;
                         continue;
+                    }
+
+                    // Whoever had the page before may have come back to life and stored what it had open.
+                    if (lease.Attempt > 1 && (await StoreRetry.RunAsync(() => results.FinishedAsync(Page.BatchId, Page.Lane, position, 1), time, logger, cancellationToken))[0])
+                    {
+                        return null;
                     }
 
                     outcome = await client.CompleteAsync(request.Parameters, cancellationToken);
