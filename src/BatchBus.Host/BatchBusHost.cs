@@ -53,6 +53,8 @@ public static class BatchBusHost
 
         var services = builder.Services;
         services.AddSingleton(settings);
+
+        // Before the others, who would bring the system's clock: this one is everybody's.
         services.AddBatchBusStorage();
         services.AddBatchBusInference(builder.Configuration);
         services.AddHealthChecks().AddCheck<RedisHealth>("redis", tags: [ReadyTag]);

@@ -9,6 +9,8 @@ public sealed record HostSettings
     /// <summary>The setting that picks roles.</summary>
     public const string RolesSetting = "BatchBus:Roles";
 
+    private const string CheckpointSetting = "BatchBus:CheckpointEvery";
+
     /// <summary>RabbitMQ, as an <c>amqp://</c> address; null for the in-memory transport.</summary>
     public string? RabbitMq { get; init; }
 
@@ -21,11 +23,8 @@ public sealed record HostSettings
     /// <summary>Where the embedded store keeps its data.</summary>
     public required string DataDirectory { get; init; }
 
-    /// <summary>The setting that says how often the embedded store writes a checkpoint.</summary>
-    private const string CheckpointSetting = "BatchBus:CheckpointEvery";
-
     /// <summary>How often the embedded store writes a checkpoint.</summary>
-    public TimeSpan CheckpointEvery { get; init; } = TimeSpan.FromMinutes(5);
+    public required TimeSpan CheckpointEvery { get; init; }
 
     /// <summary>Whether everything runs within this process.</summary>
     public bool IsEmbedded => RabbitMq is null;

@@ -168,13 +168,7 @@ internal sealed partial class BatchExecution(
     public Task RecordAnnouncementAsync(BatchState saga) => batches.MarkAnnouncedAsync(saga.CorrelationId, retention.Value.Results);
 
     /// <summary>Gives the batch's share of its models' windows back.</summary>
-    public async Task LeaveFleetAsync(BatchState saga)
-    {
-        foreach (var model in saga.Lanes.Select(lane => lane.Model).Distinct())
-        {
-            await fleet.RemoveBatchAsync(model, saga.CorrelationId);
-        }
-    }
+    public Task LeaveFleetAsync(BatchState saga) => fleet.RemoveBatchAsync(saga.Lanes.Select(lane => lane.Model), saga.CorrelationId);
 
     private async Task<IReadOnlyList<OutstandingPage>> ReopenAsync(BatchState saga)
     {

@@ -33,8 +33,9 @@ public sealed class FleetStore(IConnectionMultiplexer redis, TimeProvider time)
     public Task AddBatchAsync(string model, Guid batchId, string workspace, double weight)
         => Database.HashSetAsync(BatchesKey(model), batchId.ToString("N"), string.Create(CultureInfo.InvariantCulture, $"{weight}|{workspace}"));
 
-    /// <summary>A batch needs a model no more.</summary>
-    public Task RemoveBatchAsync(string model, Guid batchId) => Database.HashDeleteAsync(BatchesKey(model), batchId.ToString("N"));
+    /// <summary>A batch needs its models no more.</summary>
+    public Task RemoveBatchAsync(IEnumerable<string> models, Guid batchId)
+        => Task.WhenAll(models.Distinct().Select(model => Database.HashDeleteAsync(BatchesKey(model), batchId.ToString("N"))));
 
     /// <summary>The present state of one model's fleet; forgets workers that have not been heard of for long.</summary>
     public async Task<ModelFleet> ReadAsync(string model)

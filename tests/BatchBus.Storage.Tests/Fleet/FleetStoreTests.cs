@@ -53,7 +53,7 @@ public sealed class FleetStoreTests(StoreServer server) : StoreFixture(server)
         await _fleet.AddBatchAsync(_model, third, "big|corp", 3);
         Assert.That(await SharesAsync("acme", "big|corp"), Is.EqualTo(new[] { 0.125, 0.75 }));
 
-        await _fleet.RemoveBatchAsync(_model, first);
+        await _fleet.RemoveBatchAsync([_model], first);
         Assert.That(await SharesAsync("acme", "big|corp"), Is.EqualTo(new[] { 0.25, 0.75 }));
     }
 

@@ -20,7 +20,7 @@ internal sealed class DeleteBatchEndpoint(BatchStore batches, FleetStore fleet, 
         }
 
         // Its saga may not have come to that yet, and will not when the batch is gone.
-        await Task.WhenAll(record.Lanes.Select(lane => lane.Model).OfType<string>().Distinct().Select(model => fleet.RemoveBatchAsync(model, record.BatchId)));
+        await fleet.RemoveBatchAsync(record.Lanes.Select(lane => lane.Model).OfType<string>(), record.BatchId);
         await batches.DeleteAsync(record);
         context.Response.ContentType = "application/json";
         await using var json = new Utf8JsonWriter(context.Response.BodyWriter);
