@@ -155,7 +155,7 @@ internal sealed class OrchestratorBus : IAsyncDisposable
     {
         var results = Enumerable.Range(page.From, page.Count).Select(position => (position, new StoredResult(
             position, $"request-{position}", RequestOutcome.Succeeded, 10, 0, 5, 100, ResultLine.Succeeded($"request-{position}", "{}"u8)))).ToList();
-        await Results.StoreAsync(page.BatchId, page.Lane, results);
+        await Results.StoreAsync(new Page(page.BatchId, page.Lane, 0, 1), "worker", results);
         return new RequestsCompleted
         {
             BatchId = page.BatchId,
@@ -191,7 +191,7 @@ internal sealed class OrchestratorBus : IAsyncDisposable
         await Database.KeyDeleteAsync(keys.Results(0));
         if (left.Count > 0)
         {
-            await Results.StoreAsync(batchId, 0, left);
+            await Results.StoreAsync(new Page(batchId, 0, 0, 1), "worker", left);
         }
     }
 

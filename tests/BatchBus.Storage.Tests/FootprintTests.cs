@@ -4,6 +4,7 @@ using System.Text;
 using BatchBus.Benchmarks.Work;
 using BatchBus.Contracts;
 using BatchBus.Storage.Batches;
+using BatchBus.Storage.Pages;
 using BatchBus.Storage.Requests;
 using BatchBus.Storage.Results;
 using BatchBus.Storage.Schedule;
@@ -38,7 +39,7 @@ public sealed class FootprintTests
         await Parallel.ForEachAsync(Enumerable.Range(0, Count / ResultStore.MaxBlock), async (block, _) =>
         {
             var page = Enumerable.Range(block * ResultStore.MaxBlock, ResultStore.MaxBlock).Select(i => (i, Result(i))).ToList();
-            Assert.That(await results.StoreAsync(record.BatchId, 0, page), Is.EqualTo(StoreStatus.Stored));
+            Assert.That(await results.StoreAsync(new Page(record.BatchId, 0, 0, 1), "tests", page), Is.EqualTo(StoreStatus.Stored));
         });
 
         var used = await UsedMemoryAsync(redis) - before;

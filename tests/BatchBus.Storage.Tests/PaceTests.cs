@@ -1,6 +1,7 @@
 using System.Globalization;
 using BatchBus.Contracts;
 using BatchBus.Storage.Batches;
+using BatchBus.Storage.Pages;
 using BatchBus.Storage.Requests;
 using BatchBus.Storage.Results;
 using BatchBus.Storage.Schedule;
@@ -71,7 +72,7 @@ public sealed class PaceTests
         {
             var noise = new byte[bytes];
             new Random(i).NextBytes(noise);
-            await results.StoreAsync(id, 0, [(i, new StoredResult(i, $"request-{i}", RequestOutcome.Succeeded, 1, 0, 1, 1, noise))]);
+            await results.StoreAsync(new Page(id, 0, 0, 1), "tests", [(i, new StoredResult(i, $"request-{i}", RequestOutcome.Succeeded, 1, 0, 1, 1, noise))]);
         }
 
         await _batches.CloseAsync(id, BatchEndReason.Completed);

@@ -73,7 +73,7 @@ public abstract class StoreFixture(StoreServer server)
 
     /// <summary>Stores results for positions of a batch's only lane.</summary>
     protected Task<StoreStatus> StoreAsync(Guid batchId, params int[] positions)
-        => Results.StoreAsync(batchId, 0, [.. positions.Select(position => (position, Result(position)))]);
+        => Results.StoreAsync(new Page(batchId, 0, 0, 1), "tests", [.. positions.Select(position => (position, Result(position)))]);
 
     /// <summary>Sets what a cancel sets.</summary>
     protected Task CancelAsync(Guid batchId) => Database.HashSetAsync(new BatchKeys(batchId).Record, "cancel", 1);

@@ -131,7 +131,7 @@ internal sealed class WorkerHost : IAsyncDisposable
     }
 
     /// <summary>Stores a result that somebody else made.</summary>
-    public Task StoreAsync(BatchRecord record, params int[] positions) => Results.StoreAsync(record.BatchId, 0, [.. positions.Select(position => (position,
+    public Task StoreAsync(BatchRecord record, params int[] positions) => Results.StoreAsync(new Page(record.BatchId, 0, 0, 1), "another", [.. positions.Select(position => (position,
         new StoredResult(position, $"request-{position}", RequestOutcome.Succeeded, 1, 0, 1, 1, ResultLine.Succeeded($"request-{position}", """{"by":"another"}"""u8))))]);
 
     public Task<int> FinishedAsync(BatchRecord record) => FinishedAsync(record.BatchId, record.Total);

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using BatchBus.Contracts;
 using BatchBus.Storage.Batches;
+using BatchBus.Storage.Pages;
 using BatchBus.Storage.Requests;
 using StackExchange.Redis;
 
@@ -24,14 +25,16 @@ public sealed class ResultStore(IConnectionMultiplexer redis, RequestStore reque
     /// Stores results of one lane and counts them, all or none. Where any of the requests already has a result, nothing is stored:
     /// the caller leaves out what <see cref="FinishedAsync"/> names and tries again.
     /// </summary>
-    /// <param name="batchId">The batch.</param>
-    /// <param name="lane">The lane.</param>
+    /// <param name="page">The page that the requests belong to.</param>
+    /// <param name="owner">The worker's own id, as it leased the page. Once the page is leased to another, nothing is stored.</param>
     /// <param name="results">Results with their positions in the lane, in ascending order.</param>
-    public async Task<StoreStatus> StoreAsync(Guid batchId, int lane, IReadOnlyList<(int Position, StoredResult Result)> results)
+    public async Task<StoreStatus> StoreAsync(Page page, string owner, IReadOnlyList<(int Position, StoredResult Result)> results)
     {
-        var keys = new BatchKeys(batchId);
-        var arguments = new List<RedisValue>(9)
+        var keys = new BatchKeys(page.BatchId);
+        var arguments = new List<RedisValue>(11)
         {
+            page.Name,
+            owner,
             results.Count(entry => entry.Result.Outcome is RequestOutcome.Succeeded),
             results.Count(entry => entry.Result.Outcome is RequestOutcome.Errored),
             results.Sum(entry => (long)entry.Result.InputTokens),
@@ -56,11 +59,12 @@ public sealed class ResultStore(IConnectionMultiplexer redis, RequestStore reque
             start = end;
         }
 
-        var answer = await Store.RunAsync(Database, [keys.Record, keys.Results(lane)], [.. arguments]);
+        var answer = await Store.RunAsync(Database, [keys.Record, keys.Results(page.Lane), keys.Pages], [.. arguments]);
         return (string?)answer switch
         {
             "stored" => StoreStatus.Stored,
             "taken" => StoreStatus.Taken,
+            "lost" => StoreStatus.Lost,
             "closed" => StoreStatus.Closed,
             "gone" => StoreStatus.Gone,
             var other => throw new InvalidOperationException($"store_results answered '{other}'."),
@@ -227,6 +231,9 @@ public enum StoreStatus
 
     /// <summary>One of the requests already has a result; nothing was stored.</summary>
     Taken,
+
+    /// <summary>The page has been leased to another; nothing was stored.</summary>
+    Lost,
 
     /// <summary>The batch is closed; nothing was stored.</summary>
     Closed,

@@ -16,6 +16,7 @@ namespace BatchBus.Worker.Execution;
 internal sealed partial class PageExecution(
     HeldPage held,
     PageLease lease,
+    string owner,
     ModelWorker worker,
     IModelClient client,
     PageStore pages,
@@ -158,12 +159,6 @@ internal sealed partial class PageExecution(
                         continue;
                     }
 
-                    // Whoever had the page before may have come back to life and stored what it had open.
-                    if (lease.Attempt > 1 && (await StoreRetry.RunAsync(() => results.FinishedAsync(Page.BatchId, Page.Lane, position, 1), time, logger, cancellationToken))[0])
-                    {
-                        return null;
-                    }
-
                     outcome = await client.CompleteAsync(request.Parameters, cancellationToken);
                 }
                 finally
@@ -213,22 +208,19 @@ internal sealed partial class PageExecution(
             }
 
             finished.Sort((left, right) => left.Position.CompareTo(right.Position));
-            var status = await StoreRetry.RunAsync(
-                () => results.StoreAsync(Page.BatchId, Page.Lane, finished), time, logger, calls.Token);
-            if (status is StoreStatus.Taken)
-            {
-                count += await StoreRemainderAsync(finished, calls.Token);
-            }
-            else if (status is StoreStatus.Stored)
+            var status = await TryStoreAsync(finished, calls.Token);
+            if (status is StoreStatus.Stored)
             {
                 count += finished.Count;
                 _pieces++;
-                finished.ForEach(entry => _stored[entry.Position] = entry.Result);
+            }
+            else if (status is StoreStatus.Taken)
+            {
+                count += await StoreRemainderAsync(finished, calls);
             }
             else
             {
-                held.Withdraw(HeldPageState.BatchStopped);
-                await calls.CancelAsync();
+                await WithdrawAsync(status, calls);
             }
 
             finished.Clear();
@@ -237,19 +229,37 @@ internal sealed partial class PageExecution(
         return count;
     }
 
-    /// <summary>Another worker was first with some of these results, or an earlier attempt of ours whose answer was lost: the stored ones stand.</summary>
-    private async Task<int> StoreRemainderAsync(List<(int Position, StoredResult Result)> finished, CancellationToken cancellationToken)
+    /// <summary>Some of these results have been stored before, by an attempt of ours whose answer was lost or by the page's holder of then: those stand.</summary>
+    private async Task<int> StoreRemainderAsync(List<(int Position, StoredResult Result)> finished, CancellationTokenSource calls)
     {
-        foreach (var entry in finished)
+        for (var i = 0; i < finished.Count; i++)
         {
-            var status = await StoreRetry.RunAsync(() => results.StoreAsync(Page.BatchId, Page.Lane, [entry]), time, logger, cancellationToken);
-            if (status is StoreStatus.Stored)
+            var status = await TryStoreAsync([finished[i]], calls.Token);
+            if (status is not (StoreStatus.Stored or StoreStatus.Taken))
             {
-                _stored[entry.Position] = entry.Result;
+                await WithdrawAsync(status, calls);
+                return i;
             }
         }
 
         return finished.Count;
+    }
+
+    private async Task<StoreStatus> TryStoreAsync(List<(int Position, StoredResult Result)> finished, CancellationToken cancellationToken)
+    {
+        var status = await StoreRetry.RunAsync(() => results.StoreAsync(Page, owner, finished), time, logger, cancellationToken);
+        if (status is StoreStatus.Stored)
+        {
+            finished.ForEach(entry => _stored[entry.Position] = entry.Result);
+        }
+
+        return status;
+    }
+
+    private Task WithdrawAsync(StoreStatus status, CancellationTokenSource calls)
+    {
+        held.Withdraw(status is StoreStatus.Lost ? HeldPageState.Lost : HeldPageState.BatchStopped);
+        return calls.CancelAsync();
     }
 
     private void Leave(int over)

@@ -103,7 +103,7 @@ internal sealed partial class PageExecutor(
         var batchId = BatchId.Format(page.Page.BatchId);
         try
         {
-            await using var execution = new PageExecution(page, lease, worker, services.GetRequiredKeyedService<IModelClient>(page.Model), pages, requests, results, time, logger);
+            await using var execution = new PageExecution(page, lease, held.Owner, worker, services.GetRequiredKeyedService<IModelClient>(page.Model), pages, requests, results, time, logger);
             if (await execution.RunAsync(_stopped.Token))
             {
                 await StoreRetry.RunAsync(() => execution.SoleAuthor ? CompactAndReportAsync(execution, page.Model) : ReportAsync(page.Page, page.Model, _stopped.Token), time, logger, _stopped.Token);

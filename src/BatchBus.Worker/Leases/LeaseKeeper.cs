@@ -67,7 +67,7 @@ internal sealed partial class LeaseKeeper(
         [LoggerMessage(LogLevel.Warning, "Leases could not be renewed ({Error}: {Message}); no call is started until they are")]
         public static partial void RenewalFailed(ILogger logger, string error, string message);
 
-        [LoggerMessage(LogLevel.Warning, "{BatchId}: page {Page} was taken over by another worker; its open calls still count if they are first")]
+        [LoggerMessage(LogLevel.Warning, "{BatchId}: page {Page} was taken over by another worker, who answers what has no result yet")]
         public static partial void LeaseLost(ILogger logger, string batchId, string page);
     }
 }

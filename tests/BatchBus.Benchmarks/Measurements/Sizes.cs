@@ -4,6 +4,7 @@ using BatchBus.Benchmarks.Reporting;
 using BatchBus.Benchmarks.Work;
 using BatchBus.Contracts;
 using BatchBus.Storage.Batches;
+using BatchBus.Storage.Pages;
 using BatchBus.Storage.Requests;
 using BatchBus.Storage.Results;
 using BatchBus.Storage.Schedule;
@@ -83,7 +84,7 @@ internal static class Sizes
         await Parallel.ForEachAsync(starts, new ParallelOptions { MaxDegreeOfParallelism = StoresAtOnce }, async (start, _) =>
         {
             var results = Enumerable.Range(start, Math.Min(block, batch.Count - start)).Select(i => (i, batch.Result(i))).ToList();
-            Expect(await store.StoreAsync(batchId, 0, results) is StoreStatus.Stored);
+            Expect(await store.StoreAsync(new Page(batchId, 0, start, results.Count), "benchmark", results) is StoreStatus.Stored);
         });
         var batches = new BatchStore(redis, new BatchSchedule(redis, TimeProvider.System), TimeProvider.System);
         Expect(await batches.CloseAsync(batchId, BatchEndReason.Completed) is CloseResult.Closed);

@@ -251,7 +251,7 @@ internal sealed class BatchLife
     private async Task<StoreStatus> StoreAsync(int lane, IReadOnlyList<int> positions, bool errored)
     {
         var outcome = errored ? RequestOutcome.Errored : RequestOutcome.Succeeded;
-        var status = await _bus.Results.StoreAsync(_id, lane, [.. positions.Select(position => (position, ResultOf(lane, position, outcome)))]);
+        var status = await _bus.Results.StoreAsync(new Page(_id, lane, 0, 1), "worker", [.. positions.Select(position => (position, ResultOf(lane, position, outcome)))]);
         if (status is StoreStatus.Stored)
         {
             foreach (var position in positions)

@@ -146,7 +146,7 @@ public sealed class BatchLifeTests(StoreServer server) : StoreFixture(server)
                 var answer = await Pages.LeaseAsync(PageOf(batchId, lease.Page), lease.Owner, lease.Lapses ? TimeSpan.Zero : Alive);
                 return (answer.Status, answer.Attempt);
             case Store store:
-                return await Results.StoreAsync(batchId, 0, [.. store.Positions.Select(position => (
+                return await Results.StoreAsync(new Page(batchId, 0, 0, 1), "tests", [.. store.Positions.Select(position => (
                     position, Result(position, store.Errored ? RequestOutcome.Errored : RequestOutcome.Succeeded, store.ToString())))]);
             case Renew renew:
                 var renewal = await Pages.RenewAsync(

@@ -14,11 +14,11 @@ public sealed class CloseBatchTests(StoreServer server) : StoreFixture(server)
     public async Task A_batch_is_completed_only_when_every_request_has_a_result([Values] bool force)
     {
         var record = await BatchAsync(["a", "b", "a", null]);
-        await Results.StoreAsync(record.BatchId, 0, [(0, Result(0)), (1, Result(2, RequestOutcome.Errored))]);
+        await Results.StoreAsync(new Page(record.BatchId, 0, 0, 1), "tests", [(0, Result(0)), (1, Result(2, RequestOutcome.Errored))]);
 
         Assert.That(await Batches.CloseAsync(record.BatchId, BatchEndReason.Completed, force), Is.EqualTo(CloseResult.Unfinished));
         Assert.That((await Batches.FindAsync(record.BatchId))!.ClosedAt, Is.Null);
-        await Results.StoreAsync(record.BatchId, 1, [(0, Result(1))]);
+        await Results.StoreAsync(new Page(record.BatchId, 1, 0, 1), "tests", [(0, Result(1))]);
 
         Assert.That(await Batches.CloseAsync(record.BatchId, BatchEndReason.Completed, force), Is.EqualTo(CloseResult.Closed));
         var closed = (await Batches.FindAsync(record.BatchId))!;
@@ -40,7 +40,7 @@ public sealed class CloseBatchTests(StoreServer server) : StoreFixture(server)
     public async Task What_has_no_result_is_canceled_or_expired_and_the_counts_sum_to_the_total(BatchEndReason reason)
     {
         var record = await BatchAsync(["a", null, "a", "a", "b"]);
-        await Results.StoreAsync(record.BatchId, 0, [(1, Result(2))]);
+        await Results.StoreAsync(new Page(record.BatchId, 0, 0, 1), "tests", [(1, Result(2))]);
 
         Assert.That(await Batches.CloseAsync(record.BatchId, reason), Is.EqualTo(CloseResult.Closed));
 

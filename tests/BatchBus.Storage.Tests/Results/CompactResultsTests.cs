@@ -1,6 +1,7 @@
 using System.Globalization;
 using BatchBus.Contracts;
 using BatchBus.Storage.Results;
+using BatchBus.Storage.Pages;
 using StackExchange.Redis;
 
 namespace BatchBus.Storage.Tests.Results;
@@ -13,7 +14,7 @@ public sealed class CompactResultsTests(StoreServer server) : StoreFixture(serve
         var record = await BatchAsync(Enumerable.Repeat<string?>("m", 40));
         for (var position = 0; position < 40; position++)
         {
-            await Results.StoreAsync(record.BatchId, 0, [(position, Result(position))]);
+            await Results.StoreAsync(new Page(record.BatchId, 0, 0, 1), "tests", [(position, Result(position))]);
         }
 
         var before = await Results.ReadAsync(record.BatchId, 0, 0, 40);
@@ -34,8 +35,8 @@ public sealed class CompactResultsTests(StoreServer server) : StoreFixture(serve
     public async Task Blocks_of_a_closed_batch_do_not_move()
     {
         var record = await BatchAsync(Enumerable.Repeat<string?>("m", 2));
-        await Results.StoreAsync(record.BatchId, 0, [(0, Result(0))]);
-        await Results.StoreAsync(record.BatchId, 0, [(1, Result(1))]);
+        await Results.StoreAsync(new Page(record.BatchId, 0, 0, 1), "tests", [(0, Result(0))]);
+        await Results.StoreAsync(new Page(record.BatchId, 0, 0, 1), "tests", [(1, Result(1))]);
         await Batches.CloseAsync(record.BatchId, BatchEndReason.Completed);
 
         await Results.CompactAsync(record.BatchId, 0, 0, [Result(0), Result(1)]);
@@ -47,8 +48,8 @@ public sealed class CompactResultsTests(StoreServer server) : StoreFixture(serve
     public async Task Results_that_the_store_has_lost_since_are_not_brought_back_uncounted()
     {
         var record = await BatchAsync(Enumerable.Repeat<string?>("m", 3));
-        await Results.StoreAsync(record.BatchId, 0, [(0, Result(0))]);
-        await Results.StoreAsync(record.BatchId, 0, [(2, Result(2))]);
+        await Results.StoreAsync(new Page(record.BatchId, 0, 0, 1), "tests", [(0, Result(0))]);
+        await Results.StoreAsync(new Page(record.BatchId, 0, 0, 1), "tests", [(2, Result(2))]);
 
         await Results.CompactAsync(record.BatchId, 0, 0, [Result(0), Result(1), Result(2)]);
 

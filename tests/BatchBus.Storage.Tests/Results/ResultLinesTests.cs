@@ -1,6 +1,7 @@
 using System.Text.Json;
 using BatchBus.Contracts;
 using BatchBus.Storage.Batches;
+using BatchBus.Storage.Pages;
 using BatchBus.Storage.Requests;
 using BatchBus.Storage.Results;
 using CsCheck;
@@ -73,7 +74,7 @@ public sealed class ResultLinesTests(StoreServer server) : StoreFixture(server)
     {
         var record = await BatchAsync(2);
         var line = ResultLine.Succeeded("request-0", """{"text":"a\nb é 😀","n":1.50}"""u8);
-        await Results.StoreAsync(record.BatchId, 0, [(0, Result(0) with { Line = line })]);
+        await Results.StoreAsync(new Page(record.BatchId, 0, 0, 1), "tests", [(0, Result(0) with { Line = line })]);
         await Batches.CloseAsync(record.BatchId, BatchEndReason.Canceled);
 
         var lines = new List<string>();
@@ -126,7 +127,7 @@ public sealed class ResultLinesTests(StoreServer server) : StoreFixture(server)
         for (var i = 0; i < Count; i += i % 7 == 0 ? 1 : 3)
         {
             stored[i] = Result(i, author: Convert.ToHexString(Noise(i, i % 40 == 6 ? 800_000 : i % 5 * 15_000)));
-            Assert.That(await Results.StoreAsync(record.BatchId, 0, [(i, stored[i])]), Is.EqualTo(StoreStatus.Stored));
+            Assert.That(await Results.StoreAsync(new Page(record.BatchId, 0, 0, 1), "tests", [(i, stored[i])]), Is.EqualTo(StoreStatus.Stored));
         }
 
         await Batches.CloseAsync(record.BatchId, BatchEndReason.Canceled);
@@ -173,7 +174,7 @@ public sealed class ResultLinesTests(StoreServer server) : StoreFixture(server)
 
             foreach (var call in calls.OrderBy(_ => random.Next()))
             {
-                Assert.That(await Results.StoreAsync(record.BatchId, lane.Number, call), Is.EqualTo(StoreStatus.Stored));
+                Assert.That(await Results.StoreAsync(new Page(record.BatchId, lane.Number, 0, 1), "tests", call), Is.EqualTo(StoreStatus.Stored));
             }
         }
     }

@@ -1,5 +1,6 @@
 using BatchBus.Contracts;
 using BatchBus.Storage.Batches;
+using BatchBus.Storage.Pages;
 using BatchBus.Storage.Results;
 using CsCheck;
 
@@ -13,7 +14,7 @@ public sealed class StoreResultsTests(StoreServer server) : StoreFixture(server)
         var record = await BatchAsync(["a", "b", "a", "a"]);
         StoredResult[] results = [Result(0), Result(2, RequestOutcome.Errored), Result(3)];
 
-        Assert.That(await Results.StoreAsync(record.BatchId, 0, [(0, results[0]), (1, results[1]), (2, results[2])]), Is.EqualTo(StoreStatus.Stored));
+        Assert.That(await Results.StoreAsync(new Page(record.BatchId, 0, 0, 1), "tests", [(0, results[0]), (1, results[1]), (2, results[2])]), Is.EqualTo(StoreStatus.Stored));
 
         var found = (await Batches.FindAsync(record.BatchId))!;
         using (Assert.EnterMultipleScope())
@@ -38,7 +39,7 @@ public sealed class StoreResultsTests(StoreServer server) : StoreFixture(server)
         var record = await BatchAsync(2);
         var result = Result(0) with { InputTokens = int.MaxValue, CachedTokens = int.MaxValue, OutputTokens = int.MaxValue, ExecutionMilliseconds = 1L << 40 };
 
-        await Results.StoreAsync(record.BatchId, 0, [(0, result), (1, result)]);
+        await Results.StoreAsync(new Page(record.BatchId, 0, 0, 1), "tests", [(0, result), (1, result)]);
 
         Assert.That(
             (await Batches.FindAsync(record.BatchId))!.Tallies[0],
@@ -52,7 +53,7 @@ public sealed class StoreResultsTests(StoreServer server) : StoreFixture(server)
     public async Task A_second_result_is_refused_and_with_it_everything_of_that_call(int[] positions)
     {
         var record = await BatchAsync(80);
-        await Results.StoreAsync(record.BatchId, 0, [(3, Result(3, RequestOutcome.Errored, "first"))]);
+        await Results.StoreAsync(new Page(record.BatchId, 0, 0, 1), "tests", [(3, Result(3, RequestOutcome.Errored, "first"))]);
         var before = await Database.HashGetAllAsync(new BatchKeys(record.BatchId).Record);
 
         Assert.That(await StoreAsync(record.BatchId, positions), Is.EqualTo(StoreStatus.Taken));
@@ -64,6 +65,24 @@ public sealed class StoreResultsTests(StoreServer server) : StoreFixture(server)
             Assert.That(stored.Select(entry => entry.Position), Is.EqualTo(new[] { 3 }));
             Assert.That(Line(stored[0].Result), Does.Contain("first"));
             Assert.That((await Results.FinishedAsync(record.BatchId, 0, 0, 80)).Count(finished => finished), Is.EqualTo(1));
+        }
+    }
+
+    [Test]
+    public async Task Only_the_holder_of_a_page_stores_its_results()
+    {
+        var record = await BatchAsync(8);
+        var page = new Page(record.BatchId, 0, 0, 8);
+        await Pages.LeaseAsync(page, "first", TimeSpan.Zero);
+        Assert.That(await Results.StoreAsync(page, "first", [(0, Result(0))]), Is.EqualTo(StoreStatus.Stored), "a lapsed lease that nobody has taken is still its owner's");
+
+        var lease = await Pages.LeaseAsync(page, "second", TimeSpan.FromMinutes(1));
+
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(lease.Finished, Is.EqualTo(new[] { true, false, false, false, false, false, false, false }));
+            Assert.That(await Results.StoreAsync(page, "first", [(1, Result(1))]), Is.EqualTo(StoreStatus.Lost));
+            Assert.That(await Results.StoreAsync(page, "second", [(1, Result(1))]), Is.EqualTo(StoreStatus.Stored));
         }
     }
 
@@ -199,7 +218,7 @@ public sealed class StoreResultsTests(StoreServer server) : StoreFixture(server)
 
             var chosen = open[random.Next(open.Count)].Lane;
             var positions = open.Where(entry => entry.Lane == chosen).Select(entry => entry.Position).OrderBy(_ => random.Next()).Take(random.Next(1, 12)).Order().ToList();
-            var status = await results.StoreAsync(record.BatchId, chosen, [.. positions.Select(position => (
+            var status = await results.StoreAsync(new Page(record.BatchId, chosen, 0, 1), "tests", [.. positions.Select(position => (
                 position, Result((position * 3) + chosen, random.Next(4) == 0 ? RequestOutcome.Errored : RequestOutcome.Succeeded, $"writer {writer}")))]);
             if (status is StoreStatus.Stored)
             {

@@ -66,7 +66,7 @@ public sealed class When_redis_is_away
     }
 
     [Test]
-    public async Task Should_start_no_more_calls_for_a_page_that_another_took_over_while_the_open_ones_still_count()
+    public async Task Should_start_no_call_and_store_no_result_for_a_page_that_another_took_over()
     {
         var record = await _worker.BatchAsync(8);
         await _worker.SendAsync(record, 0, 8);
@@ -83,8 +83,8 @@ public sealed class When_redis_is_away
         using (Assert.EnterMultipleScope())
         {
             Assert.That(_worker.Model.Calls, Has.Count.EqualTo(2));
-            Assert.That(await _worker.FinishedAsync(record), Is.EqualTo(2), "the open call that was first counts");
-            Assert.That((await _worker.StoredAsync(record)).Count(result => result.OutputTokens == 1), Is.EqualTo(1), "where the other was first its result stands");
+            Assert.That(await _worker.FinishedAsync(record), Is.EqualTo(1), "only who holds the page stores its results");
+            Assert.That((await _worker.StoredAsync(record)).Count(result => result.OutputTokens == 1), Is.EqualTo(1));
             Assert.That(_worker.Reports, Is.Empty);
             Assert.That((await _worker.EntriesAsync(record))[page.Name], Does.StartWith("l|").And.EndWith("|another"));
         }
