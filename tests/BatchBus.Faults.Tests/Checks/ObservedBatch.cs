@@ -74,7 +74,7 @@ public sealed class ObservedBatch : IAsyncDisposable
     }
 
     /// <summary>The calls of requests that were called again later: all of a request but its last.</summary>
-    public IReadOnlyList<ModelCall> Repeated => [.. Calls.GroupBy(call => call.Key).SelectMany(calls => calls.OrderBy(call => call.Start).SkipLast(1))];
+    public IReadOnlyList<ModelCall> Repeated => [.. Calls.Where(call => !WasUnderWay(call)).GroupBy(call => call.Key).SelectMany(calls => calls.OrderBy(call => call.Start).SkipLast(1))];
 
     /// <summary>Creates a batch and begins to watch it.</summary>
     public static async Task<ObservedBatch> SubmitAsync(Deployment deployment, Workload workload)
@@ -138,11 +138,18 @@ public sealed class ObservedBatch : IAsyncDisposable
     {
         lock (_durableAt)
         {
-            return [.. Calls.Where(call => _durableAt.TryGetValue(call.Key, out var durable) && call.Start > durable + OnItsWay)];
+            return [.. Calls.Where(call => !WasUnderWay(call) && _durableAt.TryGetValue(call.Key, out var durable) && call.Start > durable + OnItsWay)];
         }
     }
 
-    public IReadOnlyList<ModelCall> CallsAfterEnd() => [.. Calls.Where(call => call.Start > _endedAt + OnItsWay)];
+    public IReadOnlyList<ModelCall> CallsAfterEnd() => [.. Calls.Where(call => !WasUnderWay(call) && call.Start > _endedAt + OnItsWay)];
+
+    /// <summary>
+    /// Whether a process was frozen between the decision to call and the call: nobody can take that back, and the call arrives as soon as
+    /// the process goes on.
+    /// </summary>
+    private bool WasUnderWay(ModelCall call)
+        => _deployment.Workers[call.Worker].ThawedAt is { } thawed && call.Start - _deployment.Witness.At(thawed) is var late && late >= TimeSpan.Zero && late < OnItsWay;
 
     /// <summary>The lines of the results file by custom_id, the first of each.</summary>
     public async Task<IReadOnlyDictionary<string, JsonElement>> ResultsAsync()

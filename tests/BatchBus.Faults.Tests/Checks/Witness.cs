@@ -13,6 +13,9 @@ public sealed class Witness
 
     public TimeSpan Now => Stopwatch.GetElapsedTime(_started);
 
+    /// <summary>A moment of the monotonic clock on the clock of <see cref="Now"/>.</summary>
+    public TimeSpan At(long timestamp) => Stopwatch.GetElapsedTime(_started, timestamp);
+
     /// <summary>Every call so far.</summary>
     public IReadOnlyList<ModelCall> Calls => [.. Enumerable.Range(0, _logs.Count).SelectMany(CallsOf)];
 

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using BatchBus.Simulator;
 using BatchBus.TestServers;
 
@@ -106,7 +107,14 @@ public sealed class RoleProcess : IAsyncDisposable
 
     public void Freeze() => _process!.Freeze();
 
-    public void Thaw() => _process!.Thaw();
+    public void Thaw()
+    {
+        ThawedAt = Stopwatch.GetTimestamp();
+        _process!.Thaw();
+    }
+
+    /// <summary>When it was last let go on; null while it never was.</summary>
+    public long? ThawedAt { get; private set; }
 
     /// <summary>Waits until the process has ended by itself, at its failpoint.</summary>
     public Task DiesAsync(TimeSpan? within = null) => Eventually.ThatAsync(() => !IsRunning, $"{Name} dies at its failpoint", within);
