@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Help;
 using BatchBus.Cli;
 using BatchBus.Cli.Keys;
+using BatchBus.Cli.RunPod;
 using BatchBus.Cli.Running;
 using BatchBus.Cli.Serving;
 using BatchBus.Cli.Simulating;
@@ -12,6 +13,7 @@ var root = new RootCommand("BatchBus runs Anthropic Message Batches on your own 
     ServeCommand.Create(),
     SimulateCommand.Create(),
     KeysCommand.Create(),
+    RunPodCommand.Create(),
 };
 root.SetAction(result => new HelpAction().Invoke(result));
 
