@@ -93,7 +93,7 @@ internal sealed class RunPodClient : IDisposable
         return numbers;
     }
 
-    private async Task<JsonNode?> SendAsync(
+    private async Task<JsonObject?> SendAsync(
         string task, Func<CancellationToken, Task<HttpResponseMessage>> send, bool isRepeatable, CancellationToken cancellationToken)
     {
         for (var tries = 1; ; tries++)
@@ -138,11 +138,11 @@ internal sealed class RunPodClient : IDisposable
         }
     }
 
-    private static JsonNode? Parse(string body, string task)
+    private static JsonObject? Parse(string body, string task)
     {
         try
         {
-            return body.Length == 0 ? null : JsonNode.Parse(body);
+            return body.Length == 0 ? null : JsonNode.Parse(body) as JsonObject;
         }
         catch (JsonException)
         {

@@ -130,6 +130,19 @@ public sealed class When_an_apply_fails
         Assert.That(run.Errors, Does.Contain("Try again in 3000 s"));
     }
 
+    [TestCase("[]")]
+    [TestCase("<html>")]
+    [TestCase("{\"endpoints\":{}}")]
+    public async Task A_reply_that_is_no_list_is_a_sentence(string reply)
+    {
+        _account.RunPod.Disturb(new("GET", 200, reply));
+
+        var run = await _account.RunAsync("apply");
+
+        Assert.That((run.ExitCode, _account.RunPod.Requests.Count), Is.EqualTo((1, 1)));
+        Assert.That(run.Errors, Does.StartWith("RunPod's "));
+    }
+
     [Test]
     public async Task A_create_that_fails_and_yet_happened_makes_no_second_endpoint()
     {
