@@ -11,4 +11,7 @@ internal static class ExitCodes
 
     /// <summary>The batch ended, but not every request of it succeeded.</summary>
     public const int SomeNotSucceeded = 2;
+
+    /// <summary>A dry run found something to change.</summary>
+    public const int WouldChange = 2;
 }

@@ -1,8 +1,10 @@
 using System.CommandLine;
 using System.CommandLine.Help;
+using System.CommandLine.Parsing;
 using BatchBus.Cli;
 using BatchBus.Cli.Keys;
 using BatchBus.Cli.Running;
+using BatchBus.Cli.RunPod;
 using BatchBus.Cli.Serving;
 using BatchBus.Cli.Simulating;
 
@@ -12,6 +14,7 @@ var root = new RootCommand("BatchBus runs Anthropic Message Batches on your own 
     ServeCommand.Create(),
     SimulateCommand.Create(),
     KeysCommand.Create(),
+    RunPodCommand.Create(),
 };
 root.SetAction(result => new HelpAction().Invoke(result));
 
@@ -23,8 +26,13 @@ if (parsed.Errors.Count > 0)
         await Console.Error.WriteLineAsync(error.Message);
     }
 
-    var command = parsed.CommandResult.Command;
-    await Console.Error.WriteLineAsync($"See `batchbus {(command == root ? "" : $"{command.Name} ")}--help`.");
+    var path = "";
+    for (var result = parsed.CommandResult; result.Parent is CommandResult parent; result = parent)
+    {
+        path = $"{result.Command.Name} {path}";
+    }
+
+    await Console.Error.WriteLineAsync($"See `batchbus {path}--help`.");
     return ExitCodes.Failed;
 }
 

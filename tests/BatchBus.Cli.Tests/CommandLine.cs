@@ -14,8 +14,14 @@ internal sealed class CommandLine : IDisposable
 
     public string Folder { get; } = Directory.CreateTempSubdirectory("batchbus-cli-").FullName;
 
+    /// <summary>Variables of the environment that differ from the tests' own; null takes one away.</summary>
+    public Dictionary<string, string?> Environment { get; } = [];
+
     /// <summary>The sample that the README runs.</summary>
-    public static string Sample
+    public static string Sample => Path.Combine(Infra, "samples", "leads.jsonl");
+
+    /// <summary>The repository's folder <c>infra</c>.</summary>
+    public static string Infra
     {
         get
         {
@@ -25,7 +31,7 @@ internal sealed class CommandLine : IDisposable
                 folder = folder.Parent ?? throw new DirectoryNotFoundException("The tests do not lie within the repository.");
             }
 
-            return Path.Combine(folder.FullName, "infra", "samples", "leads.jsonl");
+            return Path.Combine(folder.FullName, "infra");
         }
     }
 
@@ -41,9 +47,15 @@ internal sealed class CommandLine : IDisposable
         var start = new ProcessStartInfo("dotnet", [Program, .. args])
         {
             WorkingDirectory = Folder,
+            RedirectStandardInput = true,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };
+        foreach (var (name, value) in Environment)
+        {
+            start.Environment[name] = value;
+        }
+
         return new Running(start);
     }
 
@@ -72,6 +84,7 @@ internal sealed class CommandLine : IDisposable
             _process.OutputDataReceived += (_, line) => Keep(_output, line.Data);
             _process.ErrorDataReceived += (_, line) => Keep(_errors, line.Data);
             _process.Start();
+            _process.StandardInput.Close();
             _process.BeginOutputReadLine();
             _process.BeginErrorReadLine();
         }

@@ -2,12 +2,14 @@ namespace BatchBus.Cli.Tests;
 
 public sealed class HelpTests
 {
-    [TestCase(new string[0], new[] { "run <FILE>", "serve", "simulate", "keys" })]
-    [TestCase(new[] { "--help" }, new[] { "run <FILE>", "serve", "simulate", "keys" })]
+    [TestCase(new string[0], new[] { "run <FILE>", "serve", "simulate", "keys", "runpod" })]
+    [TestCase(new[] { "--help" }, new[] { "run <FILE>", "serve", "simulate", "keys", "runpod" })]
     [TestCase(new[] { "run", "--help" }, new[] { "--stage", "--endpoint <MODEL=URL>", "--served-model", "--output", "--data", "--again", "Exit code" })]
     [TestCase(new[] { "serve", "--help" }, new[] { "--urls", "appsettings.json", "http://127.0.0.1:8080" })]
     [TestCase(new[] { "simulate", "--help" }, new[] { "--urls", "--latency", "--api-key" })]
     [TestCase(new[] { "keys", "create", "--help" }, new[] { "--workspace" })]
+    [TestCase(new[] { "runpod", "--help" }, new[] { "apply <FILE>", "status <NAME>", "delete <NAME>", "RUNPOD_API_KEY" })]
+    [TestCase(new[] { "runpod", "apply", "--help" }, new[] { "--dry-run", "infra/runpod/*.json", "Exit code", "2 when something would change" })]
     public async Task Help_names_what_there_is(string[] args, string[] expected)
     {
         using var cli = new CommandLine();
@@ -29,6 +31,7 @@ public sealed class HelpTests
     [TestCase(new[] { "run" }, "Required argument missing", "batchbus run --help")]
     [TestCase(new[] { "serve", "--port", "80" }, "'--port'", "batchbus serve --help")]
     [TestCase(new[] { "simulate", "--latency", "20" }, "20", "batchbus simulate --help")]
+    [TestCase(new[] { "runpod", "delete" }, "Required argument missing", "batchbus runpod delete --help")]
     public async Task A_mistake_is_named_with_where_to_look(string[] args, string mistake, string help)
     {
         using var cli = new CommandLine();
