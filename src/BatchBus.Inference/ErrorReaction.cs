@@ -3,18 +3,21 @@ namespace BatchBus.Inference;
 /// <summary>What a caller does about an <see cref="InferenceError"/>.</summary>
 public enum ErrorReaction
 {
-    /// <summary>Try again a few times within seconds, giving the slot back meanwhile; then <see cref="Defer"/>.</summary>
+    /// <summary>Try again at the same endpoint after a pause; the slot is given back meanwhile.</summary>
     RetryHere = 1,
 
-    /// <summary>The endpoint is bad, not the request: put it off with backoff; this uses up no attempt.</summary>
-    Defer = 2,
+    /// <summary>Try again at whichever endpoint is the best by then. The failure speaks against the endpoint.</summary>
+    RetryElsewhere = 2,
 
     /// <summary>
-    /// Try again like <see cref="RetryHere"/>. The request itself may be the cause, so a try uses up an attempt as long as other requests on
-    /// the endpoint succeed; with the last attempt the request fails.
+    /// As <see cref="RetryElsewhere"/>, but certainly not the request's doing: it waits for as long as it takes, and its attempts stay as
+    /// they are.
     /// </summary>
-    RetryAsAttempt = 3,
+    Defer = 3,
 
-    /// <summary>Nothing will work until an operator changes a setting: stop calling the endpoint, raise an alarm, keep the requests.</summary>
-    StopEndpoint = 4,
+    /// <summary>Calling again would not help: the request ends errored.</summary>
+    FailRequest = 4,
+
+    /// <summary>Nothing will work until an operator changes something: stop calling the endpoint, raise an alarm, keep the requests.</summary>
+    StopEndpoint = 5,
 }

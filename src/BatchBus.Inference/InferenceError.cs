@@ -21,7 +21,7 @@ public enum InferenceError
     /// <summary>HTTP 502, 503, 529 and the gateway's own 52x: nobody behind the gateway can answer now.</summary>
     Unavailable = 6,
 
-    /// <summary>An answer that is none: HTML, cut JSON, no choice, or a generation that was not finished.</summary>
+    /// <summary>A reply that is no answer of a model server: HTML, cut JSON, another object.</summary>
     UnusableReply = 7,
 
     /// <summary>A FAILED job for a reason of the worker's own, such as an exception in its handler.</summary>
@@ -38,4 +38,10 @@ public enum InferenceError
 
     /// <summary>The endpoint does not speak the protocol or serve the model: a wrong address, endpoint id or served model name.</summary>
     Misconfigured = 12,
+
+    /// <summary>A completion that is of no use: no choice, a generation that was not finished, a tool call that cannot be read.</summary>
+    InvalidAnswer = 13,
+
+    /// <summary>The model cannot answer this request; told as <see cref="InferenceOutcome.Refused"/>, with the field and the remedy.</summary>
+    Refused = 14,
 }

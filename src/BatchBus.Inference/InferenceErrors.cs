@@ -1,41 +1,25 @@
 namespace BatchBus.Inference;
 
-/// <summary>What each <see cref="InferenceError"/> means for the caller.</summary>
+/// <summary>The table of what each <see cref="InferenceError"/> leads to.</summary>
 public static class InferenceErrors
 {
-    /// <summary>What to do next.</summary>
-    public static ErrorReaction ReactionTo(InferenceError error) => error switch
+    /// <summary>What an error leads to.</summary>
+    public static ErrorPolicy PolicyOf(InferenceError error) => error switch
     {
-        InferenceError.RateLimited => ErrorReaction.RetryHere,
-        InferenceError.Timeout => ErrorReaction.RetryAsAttempt,
-        InferenceError.Unreachable => ErrorReaction.RetryHere,
-        InferenceError.ConnectionLost => ErrorReaction.RetryAsAttempt,
-        InferenceError.ServerError => ErrorReaction.RetryAsAttempt,
-        InferenceError.Unavailable => ErrorReaction.RetryHere,
-        InferenceError.UnusableReply => ErrorReaction.RetryAsAttempt,
-        InferenceError.JobFailed => ErrorReaction.RetryAsAttempt,
-        InferenceError.JobLost => ErrorReaction.RetryAsAttempt,
-        InferenceError.EngineDown => ErrorReaction.Defer,
-        InferenceError.Unauthorized => ErrorReaction.StopEndpoint,
-        InferenceError.Misconfigured => ErrorReaction.StopEndpoint,
-        _ => throw new ArgumentOutOfRangeException(nameof(error), error, "Unknown error."),
-    };
-
-    /// <summary>The documented <c>error.type</c> of a request that is given up after this error.</summary>
-    public static string ErrorTypeOf(InferenceError error) => error switch
-    {
-        InferenceError.RateLimited => "rate_limit_error",
-        InferenceError.Timeout => "timeout_error",
-        InferenceError.Unreachable => "overloaded_error",
-        InferenceError.ConnectionLost => "api_error",
-        InferenceError.ServerError => "api_error",
-        InferenceError.Unavailable => "overloaded_error",
-        InferenceError.UnusableReply => "api_error",
-        InferenceError.JobFailed => "api_error",
-        InferenceError.JobLost => "api_error",
-        InferenceError.EngineDown => "api_error",
-        InferenceError.Unauthorized => "api_error",
-        InferenceError.Misconfigured => "api_error",
+        InferenceError.RateLimited => new(ErrorReaction.RetryHere, false, "rate_limit_error"),
+        InferenceError.Timeout => new(ErrorReaction.RetryElsewhere, true, "timeout_error"),
+        InferenceError.Unreachable => new(ErrorReaction.Defer, false, "overloaded_error"),
+        InferenceError.ConnectionLost => new(ErrorReaction.RetryElsewhere, true, "api_error"),
+        InferenceError.ServerError => new(ErrorReaction.RetryElsewhere, true, "api_error"),
+        InferenceError.Unavailable => new(ErrorReaction.Defer, false, "overloaded_error"),
+        InferenceError.UnusableReply => new(ErrorReaction.RetryElsewhere, true, "api_error"),
+        InferenceError.JobFailed => new(ErrorReaction.RetryElsewhere, true, "api_error"),
+        InferenceError.JobLost => new(ErrorReaction.RetryHere, true, "api_error"),
+        InferenceError.EngineDown => new(ErrorReaction.Defer, false, "api_error"),
+        InferenceError.Unauthorized => new(ErrorReaction.StopEndpoint, false, "api_error"),
+        InferenceError.Misconfigured => new(ErrorReaction.StopEndpoint, false, "api_error"),
+        InferenceError.InvalidAnswer => new(ErrorReaction.RetryHere, true, "api_error"),
+        InferenceError.Refused => new(ErrorReaction.FailRequest, false, "invalid_request_error"),
         _ => throw new ArgumentOutOfRangeException(nameof(error), error, "Unknown error."),
     };
 }

@@ -21,7 +21,8 @@ public abstract record InferenceOutcome
     /// <param name="Error">What went wrong, which decides what to do about it.</param>
     /// <param name="Message">For operators; holds no prompt, completion or key.</param>
     /// <param name="RetryAfter">What the endpoint asked for, if anything.</param>
-    public sealed record Failed(InferenceError Error, string Message, TimeSpan? RetryAfter = null) : InferenceOutcome;
+    /// <param name="JobGoesOn">Whether the job that was submitted may still answer the request.</param>
+    public sealed record Failed(InferenceError Error, string Message, TimeSpan? RetryAfter = null, bool JobGoesOn = false) : InferenceOutcome;
 }
 
 /// <summary>What one answered request used.</summary>
@@ -29,4 +30,5 @@ public abstract record InferenceOutcome
 /// <param name="CachedTokens">Prompt tokens that the server had cached.</param>
 /// <param name="OutputTokens">Generated tokens.</param>
 /// <param name="ExecutionTime">What the endpoint reported as its own time, otherwise the time from call to answer.</param>
-public readonly record struct InferenceUsage(int InputTokens, int CachedTokens, int OutputTokens, TimeSpan ExecutionTime);
+/// <param name="Queued">How long the request waited in the endpoint's queue; null where the endpoint does not say.</param>
+public readonly record struct InferenceUsage(int InputTokens, int CachedTokens, int OutputTokens, TimeSpan ExecutionTime, TimeSpan? Queued = null);

@@ -18,8 +18,8 @@ public static class InferenceServiceCollectionExtensions
     private const int SpareConnections = 64;
 
     /// <summary>
-    /// Registers <see cref="ModelCatalog"/>, <see cref="ModelRouter"/> and, keyed by the model's name, one <see cref="IModelClient"/> per
-    /// model of the catalogue. Settings are read from <c>BatchBus:Models</c> and <c>BatchBus:Routing</c> and checked at start. A model
+    /// Registers <see cref="ModelCatalog"/>, <see cref="ModelRouter"/> and, keyed by its name, one <see cref="IModelClient"/> per endpoint of
+    /// a model of the catalogue. Settings are read from <c>BatchBus:Models</c> and <c>BatchBus:Routing</c> and checked at start. A model
     /// without an endpoint can be pointed at one with <c>PostConfigureAll&lt;ModelOptions&gt;</c>; asking for its client before that
     /// throws <see cref="InvalidOperationException"/>.
     /// </summary>
@@ -53,21 +53,33 @@ public static class InferenceServiceCollectionExtensions
             .Bind(section, RefuseUnknownSettings)
             .ValidateOnStart();
 
-        var httpClient = $"model:{name}";
+        for (var rank = 1; rank <= 1 + section.GetSection(nameof(ModelOptions.Fallbacks)).GetChildren().Count(); rank++)
+        {
+            services.AddEndpoint(name, rank);
+        }
+    }
+
+    private static void AddEndpoint(this IServiceCollection services, string model, int rank)
+    {
+        var name = ModelEndpoint.NameOf(model, rank);
+        var httpClient = $"endpoint:{name}";
         services.AddKeyedRefitGeneratedClient<IOpenAiApi>(name, (RefitSettings?)null, httpClient);
         services.AddKeyedRefitGeneratedClient<IRunPodApi>(name, (RefitSettings?)null, httpClient)
-            .ConfigureHttpClient((provider, client) => ConfigureClient(client, OptionsOf(provider, name)))
-            .ConfigurePrimaryHttpMessageHandler(provider => CreateHandler(OptionsOf(provider, name)))
+            .ConfigureHttpClient((provider, client) => ConfigureClient(client, OptionsOf(provider, model, rank)))
+            .ConfigurePrimaryHttpMessageHandler(provider => CreateHandler(OptionsOf(provider, model)))
             .SetHandlerLifetime(Timeout.InfiniteTimeSpan)
             .RemoveAllLoggers();
-        services.AddKeyedSingleton<IModelClient>(name, (provider, _) => CreateModelClient(provider, name));
+        services.AddKeyedSingleton<IModelClient>(name, (provider, _) => CreateModelClient(provider, model, rank));
     }
 
     private static ModelOptions OptionsOf(IServiceProvider provider, string name) => provider.GetRequiredService<IOptionsMonitor<ModelOptions>>().Get(name);
 
-    private static void ConfigureClient(HttpClient client, ModelOptions options)
+    private static EndpointOptions OptionsOf(IServiceProvider provider, string model, int rank)
+        => OptionsOf(provider, model) is var options && rank == 1 ? options : options.Fallbacks[rank - 2];
+
+    private static void ConfigureClient(HttpClient client, EndpointOptions options)
     {
-        client.BaseAddress = CatalogModel.EndpointOf(options);
+        client.BaseAddress = ModelEndpoint.AddressOf(options);
         client.Timeout = Timeout.InfiniteTimeSpan;
         if (!string.IsNullOrEmpty(options.ApiKey))
         {
@@ -86,20 +98,21 @@ public static class InferenceServiceCollectionExtensions
         UseCookies = false,
     };
 
-    private static IModelClient CreateModelClient(IServiceProvider provider, string name)
+    private static IModelClient CreateModelClient(IServiceProvider provider, string name, int rank)
     {
         var timeProvider = provider.GetRequiredService<TimeProvider>();
-        if (!provider.GetRequiredService<ModelCatalog>().TryGetModel(name, out var model) || model.Endpoint is null)
+        if (!provider.GetRequiredService<ModelCatalog>().TryGetModel(name, out var model) || model.Endpoints.Count < rank)
         {
             throw new InvalidOperationException(
                 $"The model {name} has no endpoint; set {ModelOptions.SectionName}:{name}:BaseUrl or {ModelOptions.SectionName}:{name}:EndpointId.");
         }
 
-        return model.Protocol switch
+        var endpoint = model.Endpoints[rank - 1];
+        return endpoint.Protocol switch
         {
-            ModelProtocol.RunPodJobs => new RunPodModelClient(provider.GetRequiredKeyedService<IRunPodApi>(name), model, timeProvider),
-            ModelProtocol.OpenAi => new OpenAiModelClient(provider.GetRequiredKeyedService<IOpenAiApi>(name), model, timeProvider),
-            _ => throw new InvalidOperationException($"The protocol {model.Protocol} of the model {name} has no client."),
+            ModelProtocol.RunPodJobs => new RunPodModelClient(provider.GetRequiredKeyedService<IRunPodApi>(endpoint.Name), endpoint, model, timeProvider),
+            ModelProtocol.OpenAi => new OpenAiModelClient(provider.GetRequiredKeyedService<IOpenAiApi>(endpoint.Name), endpoint, model, timeProvider),
+            _ => throw new InvalidOperationException($"The protocol {endpoint.Protocol} of the endpoint {endpoint.Name} has no client."),
         };
     }
 

@@ -1,5 +1,6 @@
 using BatchBus.Storage.Batches;
 using BatchBus.Storage.Clock;
+using BatchBus.Storage.Endpoints;
 using BatchBus.Storage.Fleet;
 using BatchBus.Storage.Limits;
 using BatchBus.Storage.Pages;
@@ -23,6 +24,7 @@ public static class StorageServices
         services.AddHostedService<StoreClockReader>();
         services.TryAddSingleton<BatchSchedule>();
         services.TryAddSingleton<BatchStore>();
+        services.TryAddSingleton<EndpointStore>();
         services.TryAddSingleton<FleetStore>();
         services.TryAddSingleton<LimitStore>();
         services.TryAddSingleton<PageStore>();

@@ -1,5 +1,6 @@
 using BatchBus.Storage;
 using BatchBus.Storage.Pages;
+using BatchBus.Worker.Endpoints;
 using BatchBus.Worker.Execution;
 using BatchBus.Worker.Leases;
 using MassTransit;
@@ -28,6 +29,7 @@ public static class WorkerServices
 
         // Stopped in reverse: leases are kept until the last page is finished or handed back.
         services.AddHostedService<LeaseKeeper>();
+        services.AddHostedService<EndpointKeeper>();
         services.AddHostedService(provider => provider.GetRequiredService<PageExecutor>());
         return services;
     }

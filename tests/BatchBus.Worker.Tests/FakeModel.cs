@@ -35,9 +35,9 @@ internal sealed class FakeModel : IModelClient
     /// <summary>Answers the calls that are open, and those to come at once.</summary>
     public void Open() => _opened.TrySetResult();
 
-    public async Task<InferenceOutcome> CompleteAsync(ReadOnlyMemory<byte> parameters, CancellationToken cancellationToken)
+    public async Task<InferenceOutcome> CompleteAsync(ModelCall call, CancellationToken cancellationToken)
     {
-        using var json = JsonDocument.Parse(parameters);
+        using var json = JsonDocument.Parse(call.Parameters);
         var index = json.RootElement.GetProperty("max_tokens").GetInt32();
         Calls.Enqueue(index);
         var inFlight = Interlocked.Increment(ref _inFlight);
@@ -54,5 +54,16 @@ internal sealed class FakeModel : IModelClient
         {
             Interlocked.Decrement(ref _inFlight);
         }
+    }
+
+    /// <summary>What the model says of itself; by default that it is there.</summary>
+    public EndpointStatus? Status { get; set; } = new(Running: 1, Ready: 1, Starting: 0, Waiting: 0);
+
+    public Task CancelAsync(string job, CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task<EndpointStatus?> CheckAsync(CancellationToken cancellationToken) => Task.FromResult(Status);
+
+    public void ShareWith(int workers)
+    {
     }
 }

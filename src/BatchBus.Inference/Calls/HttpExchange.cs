@@ -13,6 +13,18 @@ internal static class HttpExchange
 
     private static readonly TimeSpan LongestRetryAfter = TimeSpan.FromHours(1);
 
+    /// <exception cref="OperationCanceledException">The caller's token was canceled, or the call came too late to be made.</exception>
+    public static async Task<(HttpReply? Reply, InferenceOutcome.Failed? Failure)> SendAsync(
+        Func<HttpContent, CancellationToken, Task<HttpResponseMessage>> send,
+        CallBody body,
+        TimeSpan timeout,
+        TimeProvider timeProvider,
+        CancellationToken cancellationToken)
+    {
+        var result = await SendAsync(token => send(body, token), timeout, timeProvider, cancellationToken);
+        return body.IsWithdrawn ? throw new OperationCanceledException("The call came too late.") : result;
+    }
+
     /// <exception cref="OperationCanceledException">The caller's token was canceled.</exception>
     public static async Task<(HttpReply? Reply, InferenceOutcome.Failed? Failure)> SendAsync(
         Func<CancellationToken, Task<HttpResponseMessage>> send,

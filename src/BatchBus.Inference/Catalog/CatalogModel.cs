@@ -3,17 +3,12 @@ namespace BatchBus.Inference.Catalog;
 /// <summary>One model of the catalogue as it is configured. Holds no key, so it may be shown or logged.</summary>
 public sealed record CatalogModel
 {
-    internal const string RunPodHost = "api.runpod.ai";
-
     internal CatalogModel(string name, ModelOptions options)
     {
         Name = name;
         DisplayName = NullIfEmpty(options.DisplayName) ?? name;
-        ServedModel = NullIfEmpty(options.ServedModel) ?? name;
-        Endpoint = EndpointOf(options);
-        Protocol = options.Protocol ?? (string.IsNullOrEmpty(options.BaseUrl) ? ModelProtocol.RunPodJobs : ModelProtocol.OpenAi);
+        Endpoints = options.HasEndpoint ? [.. new[] { options }.Concat(options.Fallbacks).Select((endpoint, index) => new ModelEndpoint(name, index + 1, endpoint))] : [];
         Prefetch = options.Prefetch;
-        MaxInFlight = options.MaxInFlight;
         RequestTimeout = options.RequestTimeout;
         PollInterval = options.PollInterval;
         MaxPollInterval = options.MaxPollInterval;
@@ -32,20 +27,11 @@ public sealed record CatalogModel
     /// <summary>Name for people.</summary>
     public string DisplayName { get; }
 
-    /// <summary>The name that the endpoint knows the model by.</summary>
-    public string ServedModel { get; }
-
-    /// <summary>Where the model is served; null where no endpoint is configured.</summary>
-    public Uri? Endpoint { get; }
-
-    /// <summary>How the endpoint is spoken to.</summary>
-    public ModelProtocol Protocol { get; }
+    /// <summary>Where the model is served, in order of preference; empty where no endpoint is configured.</summary>
+    public IReadOnlyList<ModelEndpoint> Endpoints { get; }
 
     /// <summary>Requests that one worker keeps in flight.</summary>
     public int Prefetch { get; }
-
-    /// <summary>Requests in flight over all workers; null for no such bound.</summary>
-    public int? MaxInFlight { get; }
 
     /// <summary>Longest that one call may take.</summary>
     public TimeSpan RequestTimeout { get; }
@@ -71,13 +57,6 @@ public sealed record CatalogModel
     internal TimeSpan PollInterval { get; }
 
     internal TimeSpan MaxPollInterval { get; }
-
-    internal static Uri? EndpointOf(ModelOptions options)
-    {
-        var address = NullIfEmpty(options.BaseUrl)
-            ?? (string.IsNullOrEmpty(options.EndpointId) ? null : $"https://{RunPodHost}/v2/{options.EndpointId}");
-        return Uri.TryCreate(address?.TrimEnd('/'), UriKind.Absolute, out var endpoint) ? endpoint : null;
-    }
 
     private static string? NullIfEmpty(string? value) => string.IsNullOrEmpty(value) ? null : value;
 }

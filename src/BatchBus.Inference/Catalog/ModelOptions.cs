@@ -4,7 +4,7 @@ namespace BatchBus.Inference.Catalog;
 /// Settings of one model, bound from <c>BatchBus:Models:{name}</c>. The models mistral-7b and llama-70b are in the catalogue without any
 /// setting; any other name that is configured joins them.
 /// </summary>
-public sealed class ModelOptions
+public sealed class ModelOptions : EndpointOptions
 {
     /// <summary>The section that holds one child per model.</summary>
     public const string SectionName = "BatchBus:Models";
@@ -13,38 +13,14 @@ public sealed class ModelOptions
     /// <value>"Mistral 7B Instruct" and "Llama 3 70B Instruct" for the two built-in models, otherwise the model's name.</value>
     public string? DisplayName { get; set; }
 
-    /// <summary>
-    /// Address below which the protocol's paths lie: <c>http://host/v1</c> for <see cref="ModelProtocol.OpenAi"/>,
-    /// <c>https://api.runpod.ai/v2/{endpoint}</c> for <see cref="ModelProtocol.RunPodJobs"/>. Where it is set, <see cref="EndpointId"/> is not used.
-    /// </summary>
-    /// <value>None; with <see cref="EndpointId"/> set, that endpoint's address at RunPod.</value>
-    public string? BaseUrl { get; set; }
-
-    /// <summary>Id of the RunPod Serverless endpoint.</summary>
-    /// <value>None. A model with neither this nor <see cref="BaseUrl"/> has no endpoint.</value>
-    public string? EndpointId { get; set; }
-
-    /// <summary>Key that is sent as bearer token.</summary>
-    /// <value>None: no <c>Authorization</c> header. Required for RunPod's own host.</value>
-    public string? ApiKey { get; set; }
-
-    /// <summary>How the endpoint is spoken to.</summary>
-    /// <value><see cref="ModelProtocol.OpenAi"/> where <see cref="BaseUrl"/> is set, otherwise <see cref="ModelProtocol.RunPodJobs"/>.</value>
-    public ModelProtocol? Protocol { get; set; }
-
-    /// <summary>The name under which the endpoint serves the model.</summary>
-    /// <value>The model's name in the catalogue.</value>
-    public string? ServedModel { get; set; }
-
     /// <summary>Requests that one worker keeps in flight to this model.</summary>
     /// <value>64 for mistral-7b, 32 for every other model.</value>
     public int Prefetch { get; set; } = 32;
 
-    /// <summary>Requests in flight to this model over all workers.</summary>
-    /// <value>None: only <see cref="Prefetch"/> bounds them.</value>
-    public int? MaxInFlight { get; set; }
-
-    /// <summary>Longest that one call may take from sending the request to having the answer, a wait in the endpoint's queue included.</summary>
+    /// <summary>
+    /// Longest that the model may take to answer one request. With <see cref="ModelProtocol.OpenAi"/> a wait in the server's queue counts,
+    /// that of a RunPod job does not.
+    /// </summary>
     /// <value>10 minutes.</value>
     public TimeSpan RequestTimeout { get; set; } = TimeSpan.FromMinutes(10);
 
@@ -91,6 +67,7 @@ public sealed class ModelOptions
     /// <value>False.</value>
     public bool Simulated { get; set; }
 
-    /// <summary>Whether an endpoint is configured.</summary>
-    public bool HasEndpoint => !string.IsNullOrEmpty(BaseUrl) || !string.IsNullOrEmpty(EndpointId);
+    /// <summary>Further endpoints of the same model, in order of preference: the next is used while those before it are out of order.</summary>
+    /// <value>None.</value>
+    public IList<EndpointOptions> Fallbacks { get; } = [];
 }

@@ -5,6 +5,8 @@ namespace BatchBus.Inference.Catalog;
 
 internal sealed partial class ModelOptionsValidator : IValidateOptions<ModelOptions>
 {
+    private const int MostCalls = 65_536;
+
     private static readonly TimeSpan LongestTimeout = TimeSpan.FromHours(24);
 
     public ValidateOptionsResult Validate(string? name, ModelOptions options)
@@ -22,42 +24,28 @@ internal sealed partial class ModelOptionsValidator : IValidateOptions<ModelOpti
             yield return " is no model name: use up to 64 lower-case letters, digits, dots and hyphens, and begin with a letter or digit.";
         }
 
-        if (!string.IsNullOrEmpty(options.BaseUrl) && !IsPlainHttpAddress(options.BaseUrl))
+        foreach (var problem in EndpointProblems(options))
         {
-            yield return ":BaseUrl is no absolute http or https address without user, query and fragment; use one such as http://localhost:8000/v1.";
+            yield return problem;
         }
 
-        if (!string.IsNullOrEmpty(options.EndpointId) && !EndpointId.IsMatch(options.EndpointId))
+        foreach (var (fallback, index) in options.Fallbacks.Select((fallback, index) => (fallback, index)))
         {
-            yield return ":EndpointId holds more than letters, digits, '-' and '_'; set the id alone, or the whole address as BaseUrl.";
-        }
-
-        if (options.Protocol is { } protocol && !Enum.IsDefined(protocol))
-        {
-            yield return ":Protocol is unknown; use RunPodJobs or OpenAi.";
-        }
-
-        if (options.Protocol is ModelProtocol.OpenAi && string.IsNullOrEmpty(options.BaseUrl) && !string.IsNullOrEmpty(options.EndpointId))
-        {
-            yield return ":BaseUrl is missing: the protocol OpenAi needs an address such as http://host/v1, or use the protocol RunPodJobs with EndpointId.";
-        }
-
-        if (options.ApiKey is { } key && key.AsSpan().ContainsAnyExceptInRange('!', '~'))
-        {
-            yield return ":ApiKey holds a blank, a line break or a character outside ASCII; set the bare key.";
-        }
-
-        if (string.IsNullOrEmpty(options.ApiKey) && CatalogModel.EndpointOf(options) is { Host: CatalogModel.RunPodHost })
-        {
-            yield return ":ApiKey is missing: RunPod asks for one; create it in RunPod's console and set it here.";
-        }
-
-        foreach (var (setting, value) in new[] { ("Prefetch", options.Prefetch), ("MaxInFlight", options.MaxInFlight ?? 1) })
-        {
-            if (value is < 1 or > 65_536)
+            var problems = fallback.HasEndpoint ? EndpointProblems(fallback) : [" names no endpoint; set BaseUrl or EndpointId."];
+            foreach (var problem in problems)
             {
-                yield return $":{setting} is {value}; set a number from 1 to 65536.";
+                yield return $":Fallbacks:{index}{problem}";
             }
+        }
+
+        if (options.Fallbacks.Count > 0 && !options.HasEndpoint)
+        {
+            yield return ":Fallbacks stand in for an endpoint that is not set; set BaseUrl or EndpointId of the model itself.";
+        }
+
+        if (options.Prefetch is < 1 or > MostCalls)
+        {
+            yield return $":Prefetch is {options.Prefetch}; set a number from 1 to {MostCalls}.";
         }
 
         if (options.MaxContextTokens is < 1)
@@ -105,6 +93,44 @@ internal sealed partial class ModelOptionsValidator : IValidateOptions<ModelOpti
             {
                 yield return ":ComparedWith holds a negative price; set dollars per million tokens.";
             }
+        }
+    }
+
+    private static IEnumerable<string> EndpointProblems(EndpointOptions options)
+    {
+        if (!string.IsNullOrEmpty(options.BaseUrl) && !IsPlainHttpAddress(options.BaseUrl))
+        {
+            yield return ":BaseUrl is no absolute http or https address without user, query and fragment; use one such as http://localhost:8000/v1.";
+        }
+
+        if (!string.IsNullOrEmpty(options.EndpointId) && !EndpointId.IsMatch(options.EndpointId))
+        {
+            yield return ":EndpointId holds more than letters, digits, '-' and '_'; set the id alone, or the whole address as BaseUrl.";
+        }
+
+        if (options.Protocol is { } protocol && !Enum.IsDefined(protocol))
+        {
+            yield return ":Protocol is unknown; use RunPodJobs or OpenAi.";
+        }
+
+        if (options.Protocol is ModelProtocol.OpenAi && string.IsNullOrEmpty(options.BaseUrl) && !string.IsNullOrEmpty(options.EndpointId))
+        {
+            yield return ":BaseUrl is missing: the protocol OpenAi needs an address such as http://host/v1, or use the protocol RunPodJobs with EndpointId.";
+        }
+
+        if (options.ApiKey is { } key && key.AsSpan().ContainsAnyExceptInRange('!', '~'))
+        {
+            yield return ":ApiKey holds a blank, a line break or a character outside ASCII; set the bare key.";
+        }
+
+        if (string.IsNullOrEmpty(options.ApiKey) && ModelEndpoint.AddressOf(options) is { Host: ModelEndpoint.RunPodHost })
+        {
+            yield return ":ApiKey is missing: RunPod asks for one; create it in RunPod's console and set it here.";
+        }
+
+        if (options.MaxInFlight is < 1 or > MostCalls)
+        {
+            yield return $":MaxInFlight is {options.MaxInFlight}; set a number from 1 to {MostCalls}.";
         }
     }
 

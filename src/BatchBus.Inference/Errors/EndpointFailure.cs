@@ -38,6 +38,8 @@ internal static partial class EndpointFailure
 
     public static InferenceOutcome.Failed UnusableReply(string reason) => Failed(InferenceError.UnusableReply, reason);
 
+    public static InferenceOutcome.Failed InvalidAnswer(string reason) => Failed(InferenceError.InvalidAnswer, reason);
+
     public static InferenceOutcome.Failed Failed(InferenceError error, string message, TimeSpan? retryAfter = null) => new(error, message, retryAfter);
 
     /// <summary>Whether the words say that prompt and answer do not fit the model's context.</summary>

@@ -11,19 +11,20 @@ internal static class ChatCompletionReader
     /// <param name="model">The model that answered.</param>
     /// <param name="request">The request that is answered.</param>
     /// <param name="executionTime">For the usage.</param>
-    public static InferenceOutcome Read(JsonElement completion, CatalogModel model, ChatRequest request, TimeSpan executionTime)
+    /// <param name="queued">For the usage.</param>
+    public static InferenceOutcome Read(JsonElement completion, CatalogModel model, ChatRequest request, TimeSpan executionTime, TimeSpan? queued = null)
     {
         try
         {
-            return ReadCompletion(completion, model, request, executionTime);
+            return ReadCompletion(completion, model, request, executionTime, queued);
         }
         catch (InvalidOperationException)
         {
-            return EndpointFailure.UnusableReply("the answer holds half of a surrogate pair");
+            return EndpointFailure.InvalidAnswer("the answer holds half of a surrogate pair");
         }
     }
 
-    private static InferenceOutcome ReadCompletion(JsonElement completion, CatalogModel model, ChatRequest request, TimeSpan executionTime)
+    private static InferenceOutcome ReadCompletion(JsonElement completion, CatalogModel model, ChatRequest request, TimeSpan executionTime, TimeSpan? queued)
     {
         if (completion.ValueKind != JsonValueKind.Object)
         {
@@ -44,12 +45,12 @@ internal static class ChatCompletionReader
             || choices[0] is not { ValueKind: JsonValueKind.Object } choice
             || !choice.TryGetProperty("message"u8, out var message) || message.ValueKind != JsonValueKind.Object)
         {
-            return EndpointFailure.UnusableReply("the answer holds no choice");
+            return EndpointFailure.InvalidAnswer("the answer holds no choice");
         }
 
-        var usage = UsageOf(completion, executionTime);
+        var usage = UsageOf(completion, executionTime, queued);
         var (answer, fault) = ReadAnswer(choice, message, model, request, usage);
-        return answer is null ? EndpointFailure.UnusableReply(fault!) : new InferenceOutcome.Succeeded(MessageWriter.Write(answer, model.Name, usage), usage);
+        return answer is null ? EndpointFailure.InvalidAnswer(fault!) : new InferenceOutcome.Succeeded(MessageWriter.Write(answer, model.Name, usage), usage);
     }
 
     private static (Answer? Answer, string? Fault) ReadAnswer(
@@ -110,18 +111,18 @@ internal static class ChatCompletionReader
     private static string? TextIn(JsonElement message, ReadOnlySpan<byte> name) =>
         message.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String && value.GetString() is { Length: > 0 } text ? text : null;
 
-    private static InferenceUsage UsageOf(JsonElement completion, TimeSpan executionTime)
+    private static InferenceUsage UsageOf(JsonElement completion, TimeSpan executionTime, TimeSpan? queued)
     {
         if (!completion.TryGetProperty("usage"u8, out var usage) || usage.ValueKind != JsonValueKind.Object)
         {
-            return new InferenceUsage(0, 0, 0, executionTime);
+            return new InferenceUsage(0, 0, 0, executionTime, queued);
         }
 
         var prompt = TokensOf(usage, "prompt_tokens"u8);
         var cached = usage.TryGetProperty("prompt_tokens_details"u8, out var details) && details.ValueKind == JsonValueKind.Object
             ? Math.Min(TokensOf(details, "cached_tokens"u8), prompt)
             : 0;
-        return new InferenceUsage(prompt - cached, cached, TokensOf(usage, "completion_tokens"u8), executionTime);
+        return new InferenceUsage(prompt - cached, cached, TokensOf(usage, "completion_tokens"u8), executionTime, queued);
     }
 
     private static int TokensOf(JsonElement counts, ReadOnlySpan<byte> name) =>

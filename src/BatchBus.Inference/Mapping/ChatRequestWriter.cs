@@ -13,13 +13,14 @@ internal static class ChatRequestWriter
 
     /// <param name="request">The request.</param>
     /// <param name="model">The model that gets it.</param>
+    /// <param name="servedModel">The name that the endpoint knows the model by.</param>
     /// <param name="sizeHint">Bytes that the body will need, roughly.</param>
-    public static ReadOnlyMemory<byte> Write(ChatRequest request, CatalogModel model, int sizeHint)
+    public static ReadOnlyMemory<byte> Write(ChatRequest request, CatalogModel model, string servedModel, int sizeHint)
     {
         var buffer = new ArrayBufferWriter<byte>(sizeHint + 256);
         using (var writer = new Utf8JsonWriter(buffer, Compact))
         {
-            WriteRequest(writer, request, model);
+            WriteRequest(writer, request, model, servedModel);
         }
 
         return buffer.WrittenMemory;
@@ -27,11 +28,12 @@ internal static class ChatRequestWriter
 
     /// <param name="request">The request.</param>
     /// <param name="model">The model that gets it.</param>
+    /// <param name="servedModel">The name that the endpoint knows the model by.</param>
     /// <param name="sizeHint">Bytes that the body will need, roughly.</param>
     /// <param name="executionTimeout">Longest that the job may be executed.</param>
     /// <param name="timeToLive">After which the job is forgotten, whatever its state: bounds what an orphan can cost.</param>
     public static ReadOnlyMemory<byte> WriteJob(
-        ChatRequest request, CatalogModel model, int sizeHint, TimeSpan executionTimeout, TimeSpan timeToLive)
+        ChatRequest request, CatalogModel model, string servedModel, int sizeHint, TimeSpan executionTimeout, TimeSpan timeToLive)
     {
         var buffer = new ArrayBufferWriter<byte>(sizeHint + 384);
         using (var writer = new Utf8JsonWriter(buffer, Compact))
@@ -40,7 +42,7 @@ internal static class ChatRequestWriter
             writer.WriteStartObject("input"u8);
             writer.WriteString("openai_route"u8, "/v1/chat/completions"u8);
             writer.WritePropertyName("openai_input"u8);
-            WriteRequest(writer, request, model);
+            WriteRequest(writer, request, model, servedModel);
             writer.WriteEndObject();
             writer.WriteStartObject("policy"u8);
             writer.WriteNumber("executionTimeout"u8, (long)executionTimeout.TotalMilliseconds);
@@ -52,10 +54,10 @@ internal static class ChatRequestWriter
         return buffer.WrittenMemory;
     }
 
-    private static void WriteRequest(Utf8JsonWriter writer, ChatRequest request, CatalogModel model)
+    private static void WriteRequest(Utf8JsonWriter writer, ChatRequest request, CatalogModel model, string servedModel)
     {
         writer.WriteStartObject();
-        writer.WriteString("model"u8, model.ServedModel);
+        writer.WriteString("model"u8, servedModel);
         ChatMessagesWriter.Write(writer, request, model);
         WriteSampling(writer, request);
         if (request.Tools.Count > 0)

@@ -7,4 +7,7 @@ internal interface IOpenAiApi
 {
     [Post("/chat/completions")]
     Task<HttpResponseMessage> CompleteChatAsync([Body] HttpContent request, CancellationToken cancellationToken);
+
+    [Get("/models")]
+    Task<HttpResponseMessage> GetModelsAsync(CancellationToken cancellationToken);
 }

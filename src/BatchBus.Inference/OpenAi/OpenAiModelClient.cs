@@ -6,20 +6,22 @@ using BatchBus.Inference.Mapping;
 
 namespace BatchBus.Inference.OpenAi;
 
-internal sealed class OpenAiModelClient(IOpenAiApi api, CatalogModel model, TimeProvider timeProvider) : IModelClient
+internal sealed class OpenAiModelClient(IOpenAiApi api, ModelEndpoint endpoint, CatalogModel model, TimeProvider timeProvider) : IModelClient
 {
-    public async Task<InferenceOutcome> CompleteAsync(ReadOnlyMemory<byte> parameters, CancellationToken cancellationToken)
+    private static readonly TimeSpan CheckTimeout = TimeSpan.FromSeconds(5);
+
+    public async Task<InferenceOutcome> CompleteAsync(ModelCall call, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        if (!MessagesParamsReader.TryRead(parameters, model, out var request, out var refusal))
+        if (!MessagesParamsReader.TryRead(call.Parameters, model, out var request, out var refusal))
         {
             return refusal;
         }
 
-        var body = ChatRequestWriter.Write(request, model, parameters.Length);
+        var body = ChatRequestWriter.Write(request, model, endpoint.ServedModel, call.Parameters.Length);
         var started = timeProvider.GetTimestamp();
-        var (reply, failure) = await HttpExchange.SendAsync(
-            token => api.CompleteChatAsync(JsonBody.Of(body), token), model.RequestTimeout, timeProvider, cancellationToken);
+        using var content = new CallBody(body, call.MayBegin);
+        var (reply, failure) = await HttpExchange.SendAsync(api.CompleteChatAsync, content, model.RequestTimeout, timeProvider, cancellationToken);
         if (reply is null)
         {
             return failure!;
@@ -28,6 +30,20 @@ internal sealed class OpenAiModelClient(IOpenAiApi api, CatalogModel model, Time
         return reply.IsSuccess
             ? Read(reply.Body, request, timeProvider.GetElapsedTime(started))
             : EndpointFailure.FromReply(reply.Status, reply.Body, reply.RetryAfter);
+    }
+
+    /// <summary>There are no jobs here: a call ends with its connection.</summary>
+    public Task CancelAsync(string job, CancellationToken cancellationToken) => Task.CompletedTask;
+
+    // Not every server knows the path: any answer but a server error says that somebody is there.
+    public async Task<EndpointStatus?> CheckAsync(CancellationToken cancellationToken)
+    {
+        var (reply, _) = await HttpExchange.SendAsync(api.GetModelsAsync, CheckTimeout, timeProvider, cancellationToken);
+        return reply is { Status: < 500 } ? new EndpointStatus(Running: 1, Ready: 1, Starting: 0, Waiting: 0) : null;
+    }
+
+    public void ShareWith(int workers)
+    {
     }
 
     private InferenceOutcome Read(ReadOnlyMemory<byte> body, ChatRequest request, TimeSpan executionTime)

@@ -13,4 +13,7 @@ internal interface IRunPodApi
 
     [Post("/cancel/{id}")]
     Task<HttpResponseMessage> CancelAsync(string id, CancellationToken cancellationToken);
+
+    [Get("/health")]
+    Task<HttpResponseMessage> GetHealthAsync(CancellationToken cancellationToken);
 }

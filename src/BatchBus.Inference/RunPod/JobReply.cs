@@ -23,41 +23,54 @@ internal static partial class JobReply
         }
     }
 
-    /// <summary>The outcome of a job that is over, otherwise null.</summary>
+    /// <summary>Reads what a look at a job says; false where it says nothing.</summary>
     /// <param name="body">The reply.</param>
     /// <param name="model">The model that the job ran on.</param>
     /// <param name="request">The request that the job answers.</param>
     /// <param name="elapsed">Time since the job was submitted, for a reply that does not report its own.</param>
     /// <param name="observe">Is told how long a completed job took.</param>
-    public static InferenceOutcome? Read(ReadOnlyMemory<byte> body, CatalogModel model, ChatRequest request, TimeSpan elapsed, Action<TimeSpan> observe)
+    /// <param name="progress">How far the job is.</param>
+    /// <param name="outcome">What came of a job that is over, otherwise null.</param>
+    public static bool TryRead(
+        ReadOnlyMemory<byte> body, CatalogModel model, ChatRequest request, TimeSpan elapsed, Action<TimeSpan> observe, out JobProgress progress, out InferenceOutcome? outcome)
     {
+        (progress, outcome) = (JobProgress.Waiting, null);
         try
         {
             using var reply = JsonDocument.Parse(body);
             var job = reply.RootElement;
             switch (job.TextOf("status"u8))
             {
+                case null:
+                    return false;
                 case "COMPLETED":
-                    var executionTime = MillisecondsOf(job, "executionTime"u8);
-                    if (executionTime is { } execution)
+                    var (executed, queued) = (MillisecondsOf(job, "executionTime"u8), MillisecondsOf(job, "delayTime"u8));
+                    if (executed is { } execution)
                     {
-                        observe(execution + (MillisecondsOf(job, "delayTime"u8) ?? TimeSpan.Zero));
+                        observe(execution + (queued ?? TimeSpan.Zero));
                     }
 
-                    return ChatCompletionReader.Read(OutputOf(job), model, request, executionTime ?? elapsed);
+                    outcome = ChatCompletionReader.Read(OutputOf(job), model, request, executed ?? elapsed, queued);
+                    break;
                 case "FAILED":
-                    return JobFailure.Read(job);
+                    outcome = JobFailure.Read(job);
+                    break;
                 case "TIMED_OUT":
-                    return EndpointFailure.Failed(InferenceError.Timeout, "the job timed out");
+                    outcome = EndpointFailure.Failed(InferenceError.Timeout, "the job timed out");
+                    break;
                 case "CANCELLED":
-                    return EndpointFailure.Failed(InferenceError.JobLost, "the job was canceled by somebody else");
-                default:
-                    return null;
+                    outcome = EndpointFailure.Failed(InferenceError.JobLost, "the job was canceled by somebody else");
+                    break;
+                case "IN_QUEUE":
+                    return true;
             }
+
+            progress = outcome is null ? JobProgress.Executing : JobProgress.Over;
+            return true;
         }
         catch (Exception exception) when (exception is JsonException or InvalidOperationException)
         {
-            return null;
+            return false;
         }
     }
 
@@ -74,4 +87,17 @@ internal static partial class JobReply
 
     [GeneratedRegex("^[a-zA-Z0-9_-]{1,128}$")]
     private static partial Regex JobId { get; }
+}
+
+/// <summary>How far a job is. One that is executed may be seen waiting again: only its end is final.</summary>
+internal enum JobProgress
+{
+    /// <summary>It waits for a worker.</summary>
+    Waiting,
+
+    /// <summary>A worker has it.</summary>
+    Executing,
+
+    /// <summary>It is over.</summary>
+    Over,
 }

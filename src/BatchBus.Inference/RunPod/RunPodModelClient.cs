@@ -6,52 +6,98 @@ using BatchBus.Inference.Mapping;
 
 namespace BatchBus.Inference.RunPod;
 
-internal sealed class RunPodModelClient(IRunPodApi api, CatalogModel model, TimeProvider timeProvider) : IModelClient
+/// <summary>
+/// Submits a job and looks until it is over. Where a look fails, or the wait is given up, the job goes on: its id, which the caller keeps,
+/// leads back to it, so that it is not paid for twice.
+/// </summary>
+internal sealed class RunPodModelClient(IRunPodApi api, ModelEndpoint endpoint, CatalogModel model, TimeProvider timeProvider) : IModelClient
 {
     private const int LargestJob = 10 * 1000 * 1000;
 
     private static readonly TimeSpan RunTimeout = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan StatusTimeout = TimeSpan.FromSeconds(15);
-    private static readonly TimeSpan CancelTimeout = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan ShortTimeout = TimeSpan.FromSeconds(5);
 
     // A job may be unknown for a moment after it was accepted.
     private static readonly TimeSpan UnknownAtFirst = TimeSpan.FromSeconds(30);
 
-    // RunPod accepts no shorter ones.
+    // RunPod's bounds of both policy times, and its base rates.
     private static readonly TimeSpan ShortestExecutionTimeout = TimeSpan.FromSeconds(5);
-    private static readonly TimeSpan ResultGrace = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan ShortestTimeToLive = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan LongestPolicyTime = TimeSpan.FromDays(7);
+    private static readonly TimeSpan RatePeriod = TimeSpan.FromSeconds(10);
+
+    // Whoever looks learns of the platform's own timeout a little later.
+    private static readonly TimeSpan TimeoutGrace = TimeSpan.FromSeconds(2);
 
     private readonly PollPace _pace = new(model.PollInterval, model.MaxPollInterval);
+    private readonly RatePace _runs = new(1000, RatePeriod, timeProvider);
+    private readonly RatePace _looks = new(2000, RatePeriod, timeProvider);
+    private readonly RatePace _cancels = new(100, RatePeriod, timeProvider);
 
-    public async Task<InferenceOutcome> CompleteAsync(ReadOnlyMemory<byte> parameters, CancellationToken cancellationToken)
+    public async Task<InferenceOutcome> CompleteAsync(ModelCall call, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        if (!MessagesParamsReader.TryRead(parameters, model, out var request, out var refusal))
+        if (!MessagesParamsReader.TryRead(call.Parameters, model, out var request, out var refusal))
         {
             return refusal;
         }
 
-        var executionTimeout = model.RequestTimeout > ShortestExecutionTimeout ? model.RequestTimeout : ShortestExecutionTimeout;
-        var job = ChatRequestWriter.WriteJob(request, model, parameters.Length, executionTimeout, executionTimeout + ResultGrace);
+        var started = timeProvider.GetTimestamp();
+        if (call.Job is { } earlier)
+        {
+            return await AwaitAsync(earlier, request, started, isEarlier: true, cancellationToken);
+        }
+
+        var executionTimeout = Clamp(model.RequestTimeout, ShortestExecutionTimeout, LongestPolicyTime);
+        var timeToLive = Clamp(call.TimeLeft, ShortestTimeToLive, LongestPolicyTime);
+        var job = ChatRequestWriter.WriteJob(request, model, endpoint.ServedModel, call.Parameters.Length, executionTimeout, timeToLive);
         if (job.Length > LargestJob)
         {
             return new InferenceOutcome.Refused("request_too_large", $"Request exceeds the {LargestJob} bytes that the model's endpoint accepts");
         }
 
-        var started = timeProvider.GetTimestamp();
-        var (jobId, failure) = await SubmitAsync(job, cancellationToken);
-        if (jobId is null)
+        await _runs.WaitAsync(cancellationToken);
+        var (id, failure) = await SubmitAsync(job, call.MayBegin, cancellationToken);
+        if (id is null)
         {
             return failure!;
         }
 
-        return await AwaitAsync(jobId, request, started, cancellationToken);
+        if (call.Submitted is { } submitted)
+        {
+            await submitted(id);
+        }
+
+        return await AwaitAsync(id, request, started, isEarlier: false, cancellationToken);
     }
 
-    private async Task<(string? JobId, InferenceOutcome? Failure)> SubmitAsync(ReadOnlyMemory<byte> job, CancellationToken cancellationToken)
+    public async Task CancelAsync(string job, CancellationToken cancellationToken)
     {
+        await _cancels.WaitAsync(cancellationToken);
+        await HttpExchange.SendAsync(token => api.CancelAsync(job, token), ShortTimeout, timeProvider, cancellationToken);
+    }
+
+    public async Task<EndpointStatus?> CheckAsync(CancellationToken cancellationToken)
+    {
+        var (reply, _) = await HttpExchange.SendAsync(api.GetHealthAsync, ShortTimeout, timeProvider, cancellationToken);
+        return reply is { IsSuccess: true } ? HealthReply.Read(reply.Body) : null;
+    }
+
+    public void ShareWith(int workers)
+    {
+        _runs.ShareWith(workers);
+        _looks.ShareWith(workers);
+        _cancels.ShareWith(workers);
+    }
+
+    private async Task<(string? Id, InferenceOutcome? Failure)> SubmitAsync(ReadOnlyMemory<byte> job, Func<bool>? mayBegin, CancellationToken cancellationToken)
+    {
+        // Once it is sent a job may exist, so nothing but an answer or its time ends this: an id that is not read is a job that is lost.
+        cancellationToken.ThrowIfCancellationRequested();
         var timeout = model.RequestTimeout < RunTimeout ? model.RequestTimeout : RunTimeout;
-        var (reply, failure) = await HttpExchange.SendAsync(token => api.RunAsync(JsonBody.Of(job), token), timeout, timeProvider, cancellationToken);
+        using var content = new CallBody(job, mayBegin);
+        var (reply, failure) = await HttpExchange.SendAsync(api.RunAsync, content, timeout, timeProvider, CancellationToken.None);
         if (reply is null)
         {
             return (null, failure);
@@ -67,64 +113,58 @@ internal sealed class RunPodModelClient(IRunPodApi api, CatalogModel model, Time
             : (null, EndpointFailure.UnusableReply("the reply to the submitted job holds no job id"));
     }
 
-    /// <summary>Looks at the job until it is over. A look that fails says nothing about the job, so only the time allowed ends this.</summary>
-    private async Task<InferenceOutcome> AwaitAsync(string jobId, ChatRequest request, long started, CancellationToken cancellationToken)
+    /// <summary>Looks at the job until it is over. Its time counts from when it is first seen being executed: the queue is not its doing.</summary>
+    private async Task<InferenceOutcome> AwaitAsync(string job, ChatRequest request, long started, bool isEarlier, CancellationToken cancellationToken)
     {
-        var isOver = false;
-        try
+        long? executingSince = null;
+        var pause = isEarlier ? TimeSpan.Zero : _pace.First();
+        for (var looks = 1; ; looks++)
         {
-            var pause = _pace.First();
-            for (var looks = 1; ; looks++)
+            await Task.Delay(pause, timeProvider, cancellationToken);
+            await _looks.WaitAsync(cancellationToken);
+            var (reply, failure) = await HttpExchange.SendAsync(token => api.GetStatusAsync(job, token), StatusTimeout, timeProvider, cancellationToken);
+            var elapsed = timeProvider.GetElapsedTime(started);
+            if (reply is null)
             {
-                var left = model.RequestTimeout - timeProvider.GetElapsedTime(started);
-                if (left <= TimeSpan.Zero)
-                {
-                    return EndpointFailure.Failed(InferenceError.Timeout, $"the job was not done within {model.RequestTimeout}");
-                }
-
-                await Task.Delay(pause < left ? pause : left, timeProvider, cancellationToken);
-                var (reply, _) = await HttpExchange.SendAsync(
-                    token => api.GetStatusAsync(jobId, token), StatusTimeout, timeProvider, cancellationToken);
-                var elapsed = timeProvider.GetElapsedTime(started);
-                if (reply is not null && Judge(reply, request, elapsed) is { } outcome)
-                {
-                    isOver = true;
-                    return outcome;
-                }
-
-                pause = _pace.After(looks);
-                if (reply?.RetryAfter is { } asked && asked > pause)
-                {
-                    pause = asked;
-                }
+                return LookFailed(failure!.Message);
             }
-        }
-        finally
-        {
-            if (!isOver)
+
+            switch (reply.Status)
             {
-                await CancelAsync(jobId);
+                case 200 when JobReply.TryRead(reply.Body, model, request, elapsed, _pace.Observe, out var state, out var outcome):
+                    if (outcome is not null)
+                    {
+                        return outcome;
+                    }
+
+                    executingSince = state is JobProgress.Executing ? executingSince ?? timeProvider.GetTimestamp() : executingSince;
+                    break;
+                case 429:
+                    break;
+                case 401 or 402 or 403:
+                    return EndpointFailure.FromStatus(reply.Status, null) is InferenceOutcome.Failed refused ? refused with { JobGoesOn = true } : LookFailed("");
+                case 404 when isEarlier || elapsed > UnknownAtFirst:
+                    return EndpointFailure.Failed(InferenceError.JobLost, "the endpoint does not know the job any more");
+                case 404:
+                    break;
+                default:
+                    return LookFailed($"HTTP {reply.Status}");
             }
+
+            if (executingSince is { } since && timeProvider.GetElapsedTime(since) > model.RequestTimeout + TimeoutGrace)
+            {
+                await CancelAsync(job, CancellationToken.None);
+                return EndpointFailure.Failed(InferenceError.Timeout, $"the job was not done within {model.RequestTimeout}");
+            }
+
+            pause = _pace.After(looks);
+            pause = reply.RetryAfter is { } asked && asked > pause ? asked : pause;
         }
     }
 
-    /// <summary>What the look says, or null as long as it leaves the job's fate open.</summary>
-    private InferenceOutcome? Judge(HttpReply reply, ChatRequest request, TimeSpan elapsed)
-    {
-        switch (reply.Status)
-        {
-            case 200:
-                return JobReply.Read(reply.Body, model, request, elapsed, _pace.Observe);
-            case 401 or 402 or 403:
-                return EndpointFailure.FromReply(reply.Status, reply.Body, reply.RetryAfter);
-            case 404 when elapsed > UnknownAtFirst:
-                return EndpointFailure.Failed(InferenceError.JobLost, "the endpoint does not know the job any more");
-            default:
-                return null;
-        }
-    }
+    /// <summary>A look that fails says nothing about the job, but something about the endpoint.</summary>
+    private static InferenceOutcome.Failed LookFailed(string reason)
+        => EndpointFailure.Failed(InferenceError.Unavailable, $"the job could not be looked at: {reason}") with { JobGoesOn = true };
 
-    /// <summary>Frees the endpoint of a job that nobody waits for; without the caller's token, which may be what ended the wait.</summary>
-    private async Task CancelAsync(string jobId) =>
-        await HttpExchange.SendAsync(token => api.CancelAsync(jobId, token), CancelTimeout, timeProvider, CancellationToken.None);
+    private static TimeSpan Clamp(TimeSpan value, TimeSpan least, TimeSpan most) => value < least ? least : value > most ? most : value;
 }

@@ -3,6 +3,7 @@ using BatchBus.Orchestrator.Dispatch;
 using BatchBus.Orchestrator.Sweep;
 using BatchBus.Storage.Batches;
 using BatchBus.Storage.Fleet;
+using BatchBus.Storage.Pages;
 using BatchBus.Storage.Results;
 using MassTransit;
 using Microsoft.Extensions.Logging;
@@ -15,6 +16,7 @@ internal sealed partial class BatchExecution(
     BatchStore batches,
     ResultStore results,
     FleetStore fleet,
+    PageStore pages,
     DispatchWindow window,
     IOptions<DispatchOptions> options,
     IOptions<WorkspaceWeights> weights,
@@ -145,7 +147,14 @@ internal sealed partial class BatchExecution(
             return;
         }
 
-        context.Saga.Outstanding.Clear();
+        if (context.Saga.Outstanding.Count > 0)
+        {
+            // Whoever gets such a page finds that its batch is over, and cancels the jobs that a worker which is gone had submitted for it.
+            var entries = await pages.ReadAsync(record.BatchId);
+            await context.SendPagesAsync([.. context.Saga.Outstanding.Where(page => entries.HasJobs(new Page(record.BatchId, page.Lane, page.From, page.Count)))]);
+            context.Saga.Outstanding.Clear();
+        }
+
         if (!record.Announced)
         {
             var counts = record.FinalCounts;

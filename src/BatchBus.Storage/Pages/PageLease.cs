@@ -6,7 +6,8 @@ namespace BatchBus.Storage.Pages;
 /// <param name="Status">Whether it may execute the page, or why not.</param>
 /// <param name="Attempt">Which attempt at the page this is, from 1; 0 unless leased.</param>
 /// <param name="Finished">Per request of the page, whether it already has a result; empty unless leased.</param>
-public sealed record PageLease(PageLeaseStatus Status, int Attempt, IReadOnlyList<bool> Finished);
+/// <param name="TimeLeft">Until the batch expires; zero unless leased.</param>
+public sealed record PageLease(PageLeaseStatus Status, int Attempt, IReadOnlyList<bool> Finished, TimeSpan TimeLeft);
 
 /// <summary>Whether a worker may execute a page, or why not.</summary>
 public enum PageLeaseStatus
@@ -40,6 +41,12 @@ public sealed record PageRenewal(bool Open, IReadOnlyList<bool> Renewed);
 /// <param name="Entries">By <see cref="Page.Name"/>: <c>kind|expiry|attempt|owner</c>, as lease_page documents it.</param>
 public sealed record PageEntries(long Now, IReadOnlyDictionary<string, string> Entries)
 {
+    internal const string JobPrefix = "job:";
+
+    /// <summary>Whether jobs were submitted for requests of a page that nobody has reported.</summary>
+    public bool HasJobs(Page page) => Enumerable.Range(page.From, page.Count)
+        .Any(position => Entries.ContainsKey(string.Create(CultureInfo.InvariantCulture, $"{JobPrefix}{page.Lane}:{position}")));
+
     /// <summary>Whether a page wants its message again: its lease lapsed, its deferral is over, or its last message led to nothing.</summary>
     /// <param name="page">The page.</param>
     /// <param name="entry">Its entry, null where it has none.</param>

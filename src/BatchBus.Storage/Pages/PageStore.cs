@@ -19,6 +19,7 @@ public sealed class PageStore(IConnectionMultiplexer redis)
     private static readonly Script Defer = Script.Load("defer_page");
     private static readonly Script Requeue = Script.Load("requeue_page");
     private static readonly Script Suspect = Script.Load("suspect_request");
+    private static readonly Script Note = Script.Load("note_job");
 
     private IDatabase Database => redis.GetDatabase();
 
@@ -45,8 +46,8 @@ public sealed class PageStore(IConnectionMultiplexer redis)
             var other => throw new InvalidOperationException($"lease_page answered '{other}'."),
         };
         return status is not PageLeaseStatus.Leased
-            ? new PageLease(status, 0, [])
-            : new PageLease(status, (int)answer[1], Outcomes.Finished((byte[])answer[2]!));
+            ? new PageLease(status, 0, [], TimeSpan.Zero)
+            : new PageLease(status, (int)answer[1], Outcomes.Finished((byte[])answer[2]!), TimeSpan.FromMilliseconds((long)answer[3]));
     }
 
     /// <summary>Prolongs leases on pages of one batch.</summary>
@@ -71,8 +72,26 @@ public sealed class PageStore(IConnectionMultiplexer redis)
     public Task DeferAsync(Page page, string owner, TimeSpan delay, bool endpointFailed)
         => Defer.RunAsync(Database, [new BatchKeys(page.BatchId).Pages], [page.Name, owner, (long)delay.TotalMilliseconds, endpointFailed ? 1 : 0]);
 
-    /// <summary>Forgets a page whose completion has been reported.</summary>
-    public Task ForgetAsync(Page page) => Database.HashDeleteAsync(new BatchKeys(page.BatchId).Pages, page.Name);
+    /// <summary>Forgets a page whose completion has been reported, and the jobs that were submitted for it.</summary>
+    public Task ForgetAsync(Page page) => Database.HashDeleteAsync(
+        new BatchKeys(page.BatchId).Pages, [page.Name, .. Enumerable.Range(page.From, page.Count).Select(position => (RedisValue)JobField(page, position))]);
+
+    /// <summary>Notes the job that was submitted for a request, in place of an earlier one.</summary>
+    public Task NoteJobAsync(Page page, int position, SubmittedJob job)
+    {
+        var keys = new BatchKeys(page.BatchId);
+        return Note.RunAsync(Database, [keys.Record, keys.Pages], [JobField(page, position), $"{job.Endpoint}|{job.Id}"]);
+    }
+
+    /// <summary>The jobs that were submitted for requests of a page, by position; some may be over.</summary>
+    public async Task<IReadOnlyDictionary<int, SubmittedJob>> JobsAsync(Page page)
+    {
+        var positions = Enumerable.Range(page.From, page.Count).ToList();
+        var jobs = await Database.HashGetAsync(new BatchKeys(page.BatchId).Pages, [.. positions.Select(position => (RedisValue)JobField(page, position))]);
+        return positions.Zip(jobs)
+            .Where(noted => !noted.Second.IsNull)
+            .ToDictionary(noted => noted.First, noted => ((string)noted.Second!).Split('|') is var parts ? new SubmittedJob(parts[0], parts[1]) : default);
+    }
 
     /// <summary>Lets every lease of a batch lapse: for a start at which nobody else can be alive.</summary>
     public async Task LapseAllAsync(Guid batchId)
@@ -117,6 +136,8 @@ public sealed class PageStore(IConnectionMultiplexer redis)
         var keys = new BatchKeys(page.BatchId);
         return (int)await Requeue.RunAsync(Database, [keys.Record, keys.Pages], [page.Name, entry ?? "", (long)pause.TotalMilliseconds]) == 1;
     }
+
+    private static string JobField(Page page, int position) => string.Create(CultureInfo.InvariantCulture, $"{PageEntries.JobPrefix}{page.Lane}:{position}");
 
     private static string SuspectField(Page page, int position) => string.Create(CultureInfo.InvariantCulture, $"suspect:{page.Lane}:{position}");
 }

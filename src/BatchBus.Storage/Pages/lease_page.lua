@@ -2,7 +2,7 @@
 -- KEYS[1] record, KEYS[2] pages: page → 'kind|expiry|attempt|owner', KEYS[3] results of the lane, as store_results documents them
 -- ARGV[1] page, ARGV[2] owner, ARGV[3] lease in milliseconds, ARGV[4] first position, ARGV[5] count
 -- Kinds: l leased, d deferred until its expiry, q queued once more by the sweeper.
--- Returns {status, attempt, outcomes of the range}; status: leased, taken (another's lease lives, or it is deferred), finished (every
+-- Returns {status, attempt, outcomes of the range, milliseconds until the batch expires}; status: leased, taken (another's lease lives, or it is deferred), finished (every
 -- request has a result), closed, canceling, gone.
 -- A lease that seems to live for more than a minute is of a time before this server's clock was set back.
 -- Invariant: at most one lease of a page lives at any time, by the clock of this server.
@@ -40,4 +40,4 @@ if entry then
   attempt = tonumber(attempts) + 1
 end
 redis.call('HSET', KEYS[2], ARGV[1], string.format('l|%.0f|%.0f|%s', now + tonumber(ARGV[3]), attempt, ARGV[2]))
-return {'leased', attempt, outcomes}
+return {'leased', attempt, outcomes, math.floor(tonumber(state[4]) / 1000) - now}

@@ -36,6 +36,9 @@ internal sealed partial class ExecuteRequestsConsumer(
                 case PageLeaseStatus.Finished:
                     await executor.ReportAsync(page, message.Model, context.CancellationToken);
                     break;
+                case PageLeaseStatus.Canceling or PageLeaseStatus.Closed:
+                    await executor.AbandonAsync(page, worker, context.CancellationToken);
+                    goto default;
                 default:
                     Log.NotLeased(logger, BatchId.Format(page.BatchId), page.Name, lease.Status);
                     break;

@@ -1,3 +1,6 @@
+using BatchBus.Inference;
+using BatchBus.Storage.Pages;
+using BatchBus.Worker.Endpoints;
 using BatchBus.Worker.Leases;
 
 namespace BatchBus.Worker.Execution;
@@ -7,23 +10,30 @@ namespace BatchBus.Worker.Execution;
 /// their next try. A page is taken on while less than twice the slots' number is held, whatever the pages' sizes, so the slots can always
 /// be filled and an endpoint that fails does not draw ever more pages here.
 /// </summary>
-internal sealed class ModelWorker(string model, int slots)
+internal sealed class ModelWorker
 {
-    private readonly SlotQueue _slots = new(slots);
+    private readonly SlotQueue _slots;
     private readonly Lock _gate = new();
     private TaskCompletionSource _room = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int _held;
 
-    private int Room => 2 * slots;
+    /// <param name="model">The model.</param>
+    /// <param name="slots">Most requests in flight.</param>
+    /// <param name="gates">Its endpoints, in order of preference.</param>
+    public ModelWorker(string model, int slots, IReadOnlyList<EndpointGate> gates)
+    {
+        (Model, Slots) = (model, slots);
+        _slots = new SlotQueue(slots);
+        Endpoints = new ModelEndpoints(gates, _slots);
+    }
 
-    public string Model => model;
+    private int Room => 2 * Slots;
 
-    public int Slots => slots;
+    public string Model { get; }
 
-    /// <summary>Answers so far; a failure counts against a request only where others succeed.</summary>
-    public long Successes => Interlocked.Read(ref _successes);
+    public int Slots { get; }
 
-    private long _successes;
+    public ModelEndpoints Endpoints { get; }
 
     /// <summary>Requests that were admitted and are not over.</summary>
     public int Held
@@ -73,9 +83,30 @@ internal sealed class ModelWorker(string model, int slots)
         }
     }
 
-    public Task TakeSlotAsync(HeldPage page, CancellationToken cancellationToken) => _slots.TakeAsync(page.Workspace, page.Weight, cancellationToken);
+    /// <summary>Waits for a slot, in turn with others, and for an endpoint that takes the call.</summary>
+    public async Task<EndpointCall> BeginAsync(HeldPage page, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            await _slots.TakeAsync(page.Workspace, page.Weight, cancellationToken);
+            if (Endpoints.TryBegin() is { } call)
+            {
+                return call;
+            }
 
-    public void ReturnSlot() => _slots.Return();
+            _slots.Return();
+        }
+    }
 
-    public void CountSuccess() => Interlocked.Increment(ref _successes);
+    /// <summary>A call is over: gives its slot back. Returns the GPU time that it was given, and whether others were answered meanwhile.</summary>
+    public (TimeSpan GpuTime, bool OthersSucceeded) Complete(in EndpointCall call, InferenceOutcome? outcome)
+    {
+        var result = Endpoints.Complete(call, outcome);
+        _slots.Return();
+        return result;
+    }
+
+    /// <summary>Frees the endpoints of jobs.</summary>
+    public Task CancelAsync(IEnumerable<SubmittedJob> jobs, CancellationToken cancellationToken)
+        => Task.WhenAll(jobs.Select(job => Endpoints.Gates.FirstOrDefault(gate => gate.Endpoint.Name == job.Endpoint)?.Client.CancelAsync(job.Id, cancellationToken) ?? Task.CompletedTask));
 }

@@ -1,12 +1,18 @@
+using BatchBus.Inference;
 using BatchBus.Inference.Catalog;
+using BatchBus.Worker.Endpoints;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace BatchBus.Worker.Execution;
 
 /// <summary>This worker's share of every model of the catalogue.</summary>
-internal sealed class ModelWorkers(ModelCatalog catalog)
+internal sealed class ModelWorkers(ModelCatalog catalog, IServiceProvider services, TimeProvider time)
 {
     private readonly Dictionary<string, ModelWorker> _workers =
-        catalog.Models.ToDictionary(model => model.Name, model => new ModelWorker(model.Name, model.Prefetch));
+        catalog.Models.ToDictionary(model => model.Name, model => new ModelWorker(
+            model.Name,
+            model.Prefetch,
+            [.. model.Endpoints.Select(endpoint => new EndpointGate(endpoint, services.GetRequiredKeyedService<IModelClient>(endpoint.Name), model.Prefetch, time))]));
 
     public IEnumerable<ModelWorker> All => _workers.Values;
 

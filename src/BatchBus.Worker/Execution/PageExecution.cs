@@ -1,9 +1,11 @@
+using System.Collections.Concurrent;
 using System.Threading.Channels;
 using BatchBus.Contracts;
 using BatchBus.Inference;
 using BatchBus.Storage.Pages;
 using BatchBus.Storage.Requests;
 using BatchBus.Storage.Results;
+using BatchBus.Worker.Endpoints;
 using BatchBus.Worker.Leases;
 using Microsoft.Extensions.Logging;
 
@@ -18,7 +20,6 @@ internal sealed partial class PageExecution(
     PageLease lease,
     string owner,
     ModelWorker worker,
-    IModelClient client,
     PageStore pages,
     RequestStore requests,
     ResultStore results,
@@ -31,6 +32,9 @@ internal sealed partial class PageExecution(
 
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(15);
 
+    /// <summary>Where the endpoint is to blame its circuit does the waiting.</summary>
+    private static readonly TimeSpan LongestPauseOfEndpoint = TimeSpan.FromSeconds(1);
+
     /// <summary>Workers that may die of a page before its requests are tried one by one.</summary>
     private const int MostLapses = 3;
 
@@ -38,6 +42,10 @@ internal sealed partial class PageExecution(
     private const int WorthCompacting = 4;
 
     private readonly SortedList<int, StoredResult> _stored = [];
+
+    /// <summary>Jobs that are under way, by the position of their request.</summary>
+    private readonly ConcurrentDictionary<int, SubmittedJob> _jobs = new();
+    private readonly long _leasedAt = time.GetTimestamp();
     private int _pieces;
     private int _admitted = held.Page.Count;
 
@@ -53,6 +61,10 @@ internal sealed partial class PageExecution(
             () => requests.ReadAsync(Page.BatchId, Page.Lane, Page.From, Page.Count), time, logger, cancellationToken);
         var open = Enumerable.Range(0, pageRequests.Count).Where(i => !lease.Finished[i]).ToList();
         Leave(Page.Count - open.Count);
+        foreach (var (position, job) in await StoreRetry.RunAsync(() => pages.JobsAsync(Page), time, logger, cancellationToken))
+        {
+            _jobs[position] = job;
+        }
 
         var stored = lease.Attempt <= MostLapses
             ? await ExecuteAsync(open.Select(i => Answer(Page.From + i, pageRequests[i])), cancellationToken)
@@ -135,7 +147,7 @@ internal sealed partial class PageExecution(
         return ValueTask.CompletedTask;
     }
 
-    /// <summary>Calls the model until there is an answer; null when no more calls may be started, or none is needed.</summary>
+    /// <summary>Calls the model until there is an answer; null when no more calls may be started.</summary>
     private async Task<StoredResult?> AnswerAsync(int position, StoredRequest request, CancellationToken cancellationToken)
     {
         try
@@ -148,39 +160,24 @@ internal sealed partial class PageExecution(
                     return null;
                 }
 
-                await worker.TakeSlotAsync(held, cancellationToken);
-                InferenceOutcome outcome;
-                var successes = worker.Successes;
-                try
-                {
-                    if (!held.MayStart)
-                    {
-                        failures--;
-                        continue;
-                    }
-
-                    outcome = await client.CompleteAsync(request.Parameters, cancellationToken);
-                }
-                finally
-                {
-                    worker.ReturnSlot();
-                }
-
+                var (outcome, gpuTime, othersSucceeded) = await CallAsync(position, request, cancellationToken);
                 switch (outcome)
                 {
+                    case null:
+                        failures--;
+                        break;
                     case InferenceOutcome.Succeeded succeeded:
-                        worker.CountSuccess();
-                        return Succeeded(request, succeeded);
+                        return Succeeded(request, succeeded, gpuTime);
                     case InferenceOutcome.Refused refused:
                         return Errored(request, refused.ErrorType, refused.Message);
                     case InferenceOutcome.Failed failed:
-                        var reaction = InferenceErrors.ReactionTo(failed.Error);
-                        if (reaction is ErrorReaction.RetryAsAttempt && worker.Successes > successes && ++counted >= MostAttempts)
+                        var policy = InferenceErrors.PolicyOf(failed.Error);
+                        if (policy.UsesAttempt && othersSucceeded && ++counted >= MostAttempts)
                         {
-                            return Errored(request, InferenceErrors.ErrorTypeOf(failed.Error), $"The model endpoint failed {counted} times on this request: {failed.Message}");
+                            return Errored(request, policy.ErrorType, $"The model endpoint failed {counted} times on this request: {failed.Message}");
                         }
 
-                        var pause = Pause(failures, failed.RetryAfter);
+                        var pause = Pause(failures, policy.BlamesEndpoint ? LongestPauseOfEndpoint : LongestPause, failed.RetryAfter);
                         Log.CallFailed(logger, BatchId.Format(Page.BatchId), request.CustomId, held.Model, failed.Error, failed.Message, pause.TotalSeconds);
                         await Task.Delay(pause, time, cancellationToken);
                         break;
@@ -194,6 +191,50 @@ internal sealed partial class PageExecution(
             Leave(1);
         }
     }
+
+    /// <summary>Makes one call once there is a slot for it, or goes on with the job of an earlier one; no outcome where it may not be made any more.</summary>
+    private async Task<(InferenceOutcome? Outcome, TimeSpan GpuTime, bool OthersSucceeded)> CallAsync(int position, StoredRequest request, CancellationToken cancellationToken)
+    {
+        var call = await worker.BeginAsync(held, cancellationToken);
+        InferenceOutcome? outcome = null;
+        TimeSpan gpuTime;
+        bool othersSucceeded;
+        try
+        {
+            if (held.MayStart)
+            {
+                var endpoint = call.Gate.Endpoint.Name;
+                outcome = await call.Gate.Client.CompleteAsync(
+                    new ModelCall(request.Parameters)
+                    {
+                        MayBegin = () => held.MayStart,
+                        TimeLeft = lease.TimeLeft - time.GetElapsedTime(_leasedAt),
+                        Job = _jobs.TryGetValue(position, out var job) && job.Endpoint == endpoint ? job.Id : null,
+                        Submitted = id => NoteAsync(position, new SubmittedJob(endpoint, id), cancellationToken),
+                    },
+                    cancellationToken);
+                if (outcome is not InferenceOutcome.Failed { JobGoesOn: true })
+                {
+                    _jobs.TryRemove(position, out _);
+                }
+            }
+        }
+        finally
+        {
+            (gpuTime, othersSucceeded) = worker.Complete(call, outcome);
+        }
+
+        return (outcome, gpuTime, othersSucceeded);
+    }
+
+    private Task NoteAsync(int position, SubmittedJob job, CancellationToken cancellationToken)
+    {
+        _jobs[position] = job;
+        return StoreRetry.RunAsync(() => pages.NoteJobAsync(Page, position, job), time, logger, cancellationToken);
+    }
+
+    /// <summary>Frees the endpoints of jobs whose answers nobody will keep.</summary>
+    public Task CancelJobsAsync(CancellationToken cancellationToken) => worker.CancelAsync(_jobs.Values, cancellationToken);
 
     /// <summary>Stores what has finished, again and again, until the calls are over. Returns how many requests have a stored result.</summary>
     private async Task<int> StoreAsync(ChannelReader<(int Position, StoredResult Result)> reader, CancellationTokenSource calls)
@@ -268,23 +309,23 @@ internal sealed partial class PageExecution(
         worker.Leave(over);
     }
 
-    private static StoredResult Succeeded(in StoredRequest request, InferenceOutcome.Succeeded outcome) => new(
+    private static StoredResult Succeeded(in StoredRequest request, InferenceOutcome.Succeeded outcome, TimeSpan gpuTime) => new(
         request.Index,
         request.CustomId,
         RequestOutcome.Succeeded,
         outcome.Usage.InputTokens,
         outcome.Usage.CachedTokens,
         outcome.Usage.OutputTokens,
-        (long)outcome.Usage.ExecutionTime.TotalMilliseconds,
+        (long)gpuTime.TotalMicroseconds,
         ResultLine.Succeeded(request.CustomId, outcome.Message.Span));
 
     private static StoredResult Errored(in StoredRequest request, string errorType, string message) => new(
         request.Index, request.CustomId, RequestOutcome.Errored, 0, 0, 0, 0, ResultLine.Errored(request.CustomId, errorType, message, $"req_{Guid.CreateVersion7():N}"));
 
     /// <summary>Doubles from a quarter of a second up to a cap, with full jitter; never less than what the endpoint asked for.</summary>
-    private static TimeSpan Pause(int failures, TimeSpan? retryAfter)
+    private static TimeSpan Pause(int failures, TimeSpan most, TimeSpan? retryAfter)
     {
-        var longest = Math.Min(LongestPause.TotalMilliseconds, 250 * Math.Pow(2, Math.Min(failures, 10)));
+        var longest = Math.Min(most.TotalMilliseconds, 250 * Math.Pow(2, Math.Min(failures, 10)));
         var pause = TimeSpan.FromMilliseconds((longest / 2) + (Random.Shared.NextDouble() * longest / 2));
         return retryAfter > pause ? retryAfter.Value : pause;
     }

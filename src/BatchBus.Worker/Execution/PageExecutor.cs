@@ -1,11 +1,9 @@
 using BatchBus.Contracts;
-using BatchBus.Inference;
 using BatchBus.Storage.Pages;
 using BatchBus.Storage.Requests;
 using BatchBus.Storage.Results;
 using BatchBus.Worker.Leases;
 using MassTransit;
-using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
@@ -19,7 +17,6 @@ internal sealed partial class PageExecutor(
     ResultStore results,
     PageStore pages,
     HeldPages held,
-    IServiceProvider services,
     IBus bus,
     IOptions<WorkerOptions> options,
     TimeProvider time,
@@ -50,6 +47,17 @@ internal sealed partial class PageExecutor(
 
         _ = ExecuteAsync(page, lease, worker);
         return true;
+    }
+
+    /// <summary>Cancels the jobs that a worker which is gone had submitted for a page whose batch has stopped.</summary>
+    public async Task AbandonAsync(Page page, ModelWorker worker, CancellationToken cancellationToken)
+    {
+        var jobs = await pages.JobsAsync(page);
+        if (jobs.Count > 0)
+        {
+            await worker.CancelAsync(jobs.Values, cancellationToken);
+            await pages.ForgetAsync(page);
+        }
     }
 
     /// <summary>Reports a page whose requests all have results, by what is stored.</summary>
@@ -103,10 +111,15 @@ internal sealed partial class PageExecutor(
         var batchId = BatchId.Format(page.Page.BatchId);
         try
         {
-            await using var execution = new PageExecution(page, lease, held.Owner, worker, services.GetRequiredKeyedService<IModelClient>(page.Model), pages, requests, results, time, logger);
+            await using var execution = new PageExecution(page, lease, held.Owner, worker, pages, requests, results, time, logger);
             if (await execution.RunAsync(_stopped.Token))
             {
                 await StoreRetry.RunAsync(() => execution.SoleAuthor ? CompactAndReportAsync(execution, page.Model) : ReportAsync(page.Page, page.Model, _stopped.Token), time, logger, _stopped.Token);
+            }
+            else if (page.State is HeldPageState.BatchStopped)
+            {
+                await execution.CancelJobsAsync(_stopped.Token);
+                await StoreRetry.RunAsync(() => pages.ForgetAsync(page.Page), time, logger, _stopped.Token);
             }
             else if (page.State is not HeldPageState.Lost)
             {

@@ -8,7 +8,8 @@ internal sealed class SlotQueue(int slots)
 {
     private readonly Lock _gate = new();
     private readonly Dictionary<string, Workspace> _waiting = [];
-    private int _free = slots;
+    private int _size = slots;
+    private int _taken;
     private double _turn;
 
     public Task TakeAsync(string workspace, double weight, CancellationToken cancellationToken)
@@ -16,9 +17,9 @@ internal sealed class SlotQueue(int slots)
         TaskCompletionSource slot;
         lock (_gate)
         {
-            if (_free > 0)
+            if (_taken < _size)
             {
-                _free--;
+                _taken++;
                 return Task.CompletedTask;
             }
 
@@ -38,24 +39,41 @@ internal sealed class SlotQueue(int slots)
     {
         lock (_gate)
         {
-            while (_waiting.Count > 0)
-            {
-                var (name, next) = _waiting.MinBy(workspace => workspace.Value.Turn);
-                var (slot, weight) = next.Requests.Dequeue();
-                if (next.Requests.Count == 0)
-                {
-                    _waiting.Remove(name);
-                }
+            _taken--;
+            GiveOut_NeedsLock();
+        }
+    }
 
-                if (slot.TrySetResult())
-                {
-                    _turn = next.Turn;
-                    next.Turn += 1 / weight;
-                    return;
-                }
+    /// <summary>Changes the number of slots. Where there are fewer than are taken, none is given out until enough have come back.</summary>
+    public void Resize(int slots)
+    {
+        lock (_gate)
+        {
+            if (slots != _size)
+            {
+                _size = slots;
+                GiveOut_NeedsLock();
+            }
+        }
+    }
+
+    private void GiveOut_NeedsLock()
+    {
+        while (_taken < _size && _waiting.Count > 0)
+        {
+            var (name, next) = _waiting.MinBy(workspace => workspace.Value.Turn);
+            var (slot, weight) = next.Requests.Dequeue();
+            if (next.Requests.Count == 0)
+            {
+                _waiting.Remove(name);
             }
 
-            _free++;
+            if (slot.TrySetResult())
+            {
+                _taken++;
+                _turn = next.Turn;
+                next.Turn += 1 / weight;
+            }
         }
     }
 

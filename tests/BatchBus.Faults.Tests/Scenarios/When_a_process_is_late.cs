@@ -104,7 +104,7 @@ public sealed class When_a_process_is_late : ScenarioFixture
         await Eventually.ThatAsync(() => Deployment.Witness.Open(0) >= 8, "calls are open");
         worker.Freeze();
         await Waste.NoteOpenAsync(worker);
-        var lost = Deployment.Witness.CallsOf(0).Where(call => call.Outcome is SimulatedOutcome.Open).Select(call => call.Key).ToHashSet();
+        var lost = Waste.Calls.Where(call => call.Worker == 0).Select(call => call.Key).ToHashSet();
         try
         {
             await Eventually.ThatAsync(() => batch.Calls.Any(call => call.Worker == 1 && lost.Contains(call.Key)), "another worker has taken over");

@@ -17,10 +17,8 @@ public sealed class ModelOptionsTests
         using (Assert.EnterMultipleScope())
         {
             Assert.That(models.Select(m => m.Name), Is.EqualTo(new[] { "mistral-7b", "llama-70b" }));
-            Assert.That(models.Select(m => m.Endpoint), Has.All.Null);
+            Assert.That(models.Select(m => m.Endpoints), Has.All.Empty);
             Assert.That(models.Select(m => m.Prefetch), Is.EqualTo(new[] { 64, 32 }));
-            Assert.That(models.Select(m => m.ServedModel), Is.EqualTo(new[] { "mistral-7b", "llama-70b" }));
-            Assert.That(models.Select(m => m.MaxInFlight), Has.All.Null);
             Assert.That(models.Select(m => m.DollarsPerGpuSecond), Is.EqualTo(new[] { 0.00031m, 0.00152m }));
             Assert.That(models.Select(m => m.ComparedWith?.Name), Is.EqualTo(new[] { "Claude Haiku 4.5 (batch)", "Claude Sonnet 4.x (batch)" }));
             Assert.That(models.Select(m => m.ComparedWith?.OutputDollarsPerMillion), Is.EqualTo(new[] { 2.50m, 7.50m }));
@@ -32,12 +30,10 @@ public sealed class ModelOptionsTests
     public void The_endpoint_follows_from_the_address_or_the_id(string setting, string value, string endpoint, ModelProtocol protocol)
     {
         using var services = InferenceServices.Create(($"{Mistral}:{setting}", value), ($"{Mistral}:ApiKey", "k"));
-        var model = services.GetRequiredService<ModelCatalog>().Models[0];
-        using (Assert.EnterMultipleScope())
-        {
-            Assert.That(model.Endpoint, Is.EqualTo(new Uri(endpoint)));
-            Assert.That(model.Protocol, Is.EqualTo(protocol));
-        }
+        var only = services.GetRequiredService<ModelCatalog>().Models[0].Endpoints.Single();
+        Assert.That(
+            (only.Name, only.Address, only.Protocol, only.ServedModel, only.MaxInFlight),
+            Is.EqualTo(("mistral-7b", new Uri(endpoint), protocol, "mistral-7b", (int?)null)));
     }
 
     [Test]
@@ -45,9 +41,14 @@ public sealed class ModelOptionsTests
     {
         using var services = InferenceServices.Create(
             ("BatchBus:Models:Mistral-7B:Prefetch", "8"),
+            ($"{Mistral}:BaseUrl", "http://first/v1"),
+            ($"{Mistral}:Fallbacks:0:EndpointId", "second"),
+            ($"{Mistral}:Fallbacks:0:ApiKey", "k"),
+            ($"{Mistral}:Fallbacks:0:MaxInFlight", "7"),
             ($"{Mistral}:MaxInFlight", "100"),
             ($"{Mistral}:RequestTimeout", "00:00:30"),
             ($"{Mistral}:ComparedWith:AsOf", "2026-11-02"),
+            ("BatchBus:Models:qwen3-32b:BaseUrl", "http://qwen/v1"),
             ("BatchBus:Models:qwen3-32b:ServedModel", "Qwen/Qwen3-32B"),
             ("BatchBus:Routing:Stages:email", "qwen3-32b"));
         var catalog = services.GetRequiredService<ModelCatalog>();
@@ -56,11 +57,13 @@ public sealed class ModelOptionsTests
         {
             Assert.That(catalog.Models.Select(m => m.Name), Is.EqualTo(new[] { "mistral-7b", "llama-70b", "qwen3-32b" }));
             Assert.That(mistral.Prefetch, Is.EqualTo(8));
-            Assert.That(mistral.MaxInFlight, Is.EqualTo(100));
+            Assert.That(
+                mistral.Endpoints.Select(endpoint => (endpoint.Name, endpoint.Address.AbsoluteUri, endpoint.MaxInFlight)),
+                Is.EqualTo(new[] { ("mistral-7b", "http://first/v1", (int?)100), ("mistral-7b/2", "https://api.runpod.ai/v2/second", 7) }));
             Assert.That(mistral.RequestTimeout, Is.EqualTo(TimeSpan.FromSeconds(30)));
             Assert.That(mistral.ComparedWith, Has.Property(nameof(ManagedPrice.AsOf)).EqualTo(new DateOnly(2026, 11, 2))
                 .And.Property(nameof(ManagedPrice.OutputDollarsPerMillion)).EqualTo(2.50m));
-            Assert.That(catalog.Models[2].ServedModel, Is.EqualTo("Qwen/Qwen3-32B"));
+            Assert.That(catalog.Models[2].Endpoints[0].ServedModel, Is.EqualTo("Qwen/Qwen3-32B"));
             Assert.That(catalog.ModelOfStage("EMAIL"), Is.EqualTo("qwen3-32b"));
             Assert.That(catalog.Stages, Is.EqualTo(new[] { "email", "polish", "sales_intel", "subject" }));
         }
@@ -82,7 +85,7 @@ public sealed class ModelOptionsTests
             })
             .BuildServiceProvider();
         var models = provider.GetRequiredService<ModelCatalog>().Models;
-        Assert.That(models.Select(m => (m.Endpoint?.Host, m.Protocol)), Is.EqualTo(new[] { ("own", ModelProtocol.OpenAi), ("127.0.0.1", ModelProtocol.RunPodJobs) }));
+        Assert.That(models.Select(m => (m.Endpoints[0].Address.Host, m.Endpoints[0].Protocol)), Is.EqualTo(new[] { ("own", ModelProtocol.OpenAi), ("127.0.0.1", ModelProtocol.RunPodJobs) }));
     }
 
     [Test]
@@ -104,6 +107,8 @@ public sealed class ModelOptionsTests
     [TestCase("Models:mistral-7b:Protocol", "7", "BatchBus:Models:mistral-7b:Protocol is unknown; use RunPodJobs or OpenAi.")]
     [TestCase("Models:mistral-7b:Prefetch", "0", "BatchBus:Models:mistral-7b:Prefetch is 0; set a number from 1 to 65536.")]
     [TestCase("Models:mistral-7b:MaxInFlight", "-5", "BatchBus:Models:mistral-7b:MaxInFlight is -5; set a number from 1 to 65536.")]
+    [TestCase("Models:mistral-7b:Fallbacks:0:ServedModel", "m", "BatchBus:Models:mistral-7b:Fallbacks:0 names no endpoint; set BaseUrl or EndpointId.")]
+    [TestCase("Models:mistral-7b:Fallbacks:0:BaseUrl", "http://h/v1", "BatchBus:Models:mistral-7b:Fallbacks stand in for an endpoint that is not set; set BaseUrl or EndpointId of the model itself.")]
     [TestCase("Models:mistral-7b:MaxContextTokens", "0", "BatchBus:Models:mistral-7b:MaxContextTokens is 0; set a positive number or leave it out.")]
     [TestCase("Models:mistral-7b:MaxStopSequences", "-1", "BatchBus:Models:mistral-7b:MaxStopSequences is -1; set the number that the endpoint accepts, or 0 for none.")]
     [TestCase("Models:mistral-7b:RequestTimeout", "00:00:00", "BatchBus:Models:mistral-7b:RequestTimeout is 00:00:00; set a time above zero and up to 24 hours, such as 00:05:00.")]

@@ -62,29 +62,29 @@ public sealed class AnswerMappingTests
     [TestCase("\"f\"")]
     public void A_bad_call_makes_the_reply_unusable(string call) => Assert.That(
         Read($$""" "tool_calls":[{{call}}] """, "tool_calls", "{}"),
-        Is.EqualTo(new InferenceOutcome.Failed(InferenceError.UnusableReply, "a tool call of the answer has no name or its arguments are no JSON object")));
+        Is.EqualTo(new InferenceOutcome.Failed(InferenceError.InvalidAnswer, "a tool call of the answer has no name or its arguments are no JSON object")));
 
     [Test]
     public void Arguments_too_deep_to_be_read_back_make_the_reply_unusable()
     {
         var deep = string.Concat(Enumerable.Repeat("{\\\"a\\\":", 60)) + "1" + new string('}', 60);
-        Assert.That(Wire.ErrorOf(Read($$$""" "tool_calls":[{"function":{"name":"f","arguments":"{{{deep}}}"}}] """, "tool_calls", "{}")), Is.EqualTo(InferenceError.UnusableReply));
+        Assert.That(Wire.ErrorOf(Read($$$""" "tool_calls":[{"function":{"name":"f","arguments":"{{{deep}}}"}}] """, "tool_calls", "{}")), Is.EqualTo(InferenceError.InvalidAnswer));
     }
 
     [Test]
     public void Arguments_with_half_of_a_surrogate_pair_make_the_reply_unusable() => Assert.That(
         Read(""" "tool_calls":[{"function":{"name":"f","arguments":"{\"a\":\"\\ud83d\"}"}}] """, "tool_calls", "{}"),
-        Is.EqualTo(new InferenceOutcome.Failed(InferenceError.UnusableReply, "the answer holds half of a surrogate pair")));
+        Is.EqualTo(new InferenceOutcome.Failed(InferenceError.InvalidAnswer, "the answer holds half of a surrogate pair")));
 
     [TestCase("tool_calls")]
     [TestCase("abort")]
     [TestCase("error")]
     [TestCase("repetition")]
     public void An_answer_that_ended_otherwise_is_unusable(string finish) => Assert.That(
-        Read(""" "content":"Hi" """, finish, "{}"), Is.EqualTo(new InferenceOutcome.Failed(InferenceError.UnusableReply, "the answer was not finished")));
+        Read(""" "content":"Hi" """, finish, "{}"), Is.EqualTo(new InferenceOutcome.Failed(InferenceError.InvalidAnswer, "the answer was not finished")));
 
     [Test]
-    public void A_call_that_was_aborted_is_unusable() => Assert.That(Wire.ErrorOf(Read($$""" "tool_calls":[{{Call}}] """, "abort", "{}")), Is.EqualTo(InferenceError.UnusableReply));
+    public void A_call_that_was_aborted_is_unusable() => Assert.That(Wire.ErrorOf(Read($$""" "tool_calls":[{{Call}}] """, "abort", "{}")), Is.EqualTo(InferenceError.InvalidAnswer));
 
     [Test]
     public void Only_the_first_call_is_kept_where_one_was_asked_for() => Assert.That(

@@ -81,6 +81,9 @@ public sealed class ChatCompletionReaderTests
     [TestCase("""[]""", "the answer is no JSON object")]
     [TestCase("""{"id":"x"}""", "the answer is no chat completion")]
     [TestCase("""{"object":"text_completion","choices":[]}""", "the answer is no chat completion")]
+    public void What_is_no_completion_is_an_unusable_reply(string reply, string reason) =>
+        Assert.That(Read(reply), Is.EqualTo(new InferenceOutcome.Failed(InferenceError.UnusableReply, reason)));
+
     [TestCase("""{"object":"chat.completion"}""", "the answer holds no choice")]
     [TestCase("""{"object":"chat.completion","choices":[]}""", "the answer holds no choice")]
     [TestCase("""{"object":"chat.completion","choices":[1]}""", "the answer holds no choice")]
@@ -92,8 +95,8 @@ public sealed class ChatCompletionReaderTests
     [TestCase("""{"object":"chat.completion","choices":[{"message":{"content":[]},"finish_reason":"stop"}]}""", "the answer's content is no text")]
     [TestCase("""{"object":"chat.completion","choices":[{"message":{"content":"\ud83d"},"finish_reason":"stop"}]}""", "the answer holds half of a surrogate pair")]
     [TestCase("""{"\udc00":1}""", "the answer holds half of a surrogate pair")]
-    public void An_answer_that_is_none_is_an_unusable_reply(string completion, string reason) =>
-        Assert.That(Read(completion), Is.EqualTo(new InferenceOutcome.Failed(InferenceError.UnusableReply, reason)));
+    public void A_completion_that_says_nothing_is_an_invalid_answer(string completion, string reason) =>
+        Assert.That(Read(completion), Is.EqualTo(new InferenceOutcome.Failed(InferenceError.InvalidAnswer, reason)));
 
     [TestCase("""{"object":"error","message":"bad top_k","type":"BadRequestError","code":400}""", "bad top_k")]
     [TestCase("""{"error":{"message":"bad top_k","type":"BadRequestError","param":null,"code":400}}""", "bad top_k")]

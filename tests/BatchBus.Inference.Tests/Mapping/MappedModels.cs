@@ -7,14 +7,14 @@ namespace BatchBus.Inference.Tests.Mapping;
 /// <summary>Models that take different things, and the way from a request's params to what is sent to them.</summary>
 internal static class MappedModels
 {
-    public static CatalogModel TextOnly { get; } = new("mistral-7b", new ModelOptions { ServedModel = "served", MaxContextTokens = 100 });
+    public static CatalogModel TextOnly { get; } = new("mistral-7b", new ModelOptions { MaxContextTokens = 100 });
 
-    public static CatalogModel Seeing { get; } = new("qwen-vl", new ModelOptions { ServedModel = "served", AcceptsImages = true, MaxStopSequences = 6 });
+    public static CatalogModel Seeing { get; } = new("qwen-vl", new ModelOptions { AcceptsImages = true, MaxStopSequences = 6 });
 
-    public static CatalogModel WithoutSystemRole { get; } = new("old", new ModelOptions { ServedModel = "served", AcceptsImages = true, AcceptsSystemRole = false });
+    public static CatalogModel WithoutSystemRole { get; } = new("old", new ModelOptions { AcceptsImages = true, AcceptsSystemRole = false });
 
     public static string Written(string parameters, CatalogModel model) =>
-        Encoding.UTF8.GetString(ChatRequestWriter.Write(Read(parameters, model), model, parameters.Length).Span);
+        Encoding.UTF8.GetString(ChatRequestWriter.Write(Read(parameters, model), model, "served", parameters.Length).Span);
 
     public static ChatRequest Read(string parameters, CatalogModel model)
     {

@@ -14,7 +14,7 @@ public sealed class OpenAiModelClientTests
     public async Task Sends_the_chat_request_and_returns_the_message(CancellationToken cancellationToken)
     {
         await using var endpoint = await StubEndpoint.StartAsync(200, Wire.Completion);
-        var outcome = await endpoint.Client(ModelProtocol.OpenAi).CompleteAsync(Wire.Params, cancellationToken);
+        var outcome = await endpoint.Client(ModelProtocol.OpenAi).CompleteAsync(new ModelCall(Wire.Params), cancellationToken);
         using (Assert.EnterMultipleScope())
         {
             Assert.That(Wire.TextOf(outcome), Is.EqualTo("Hello."));
@@ -32,7 +32,7 @@ public sealed class OpenAiModelClientTests
     public async Task Refuses_bad_params_without_a_call(CancellationToken cancellationToken)
     {
         await using var endpoint = await StubEndpoint.StartAsync(200, Wire.Completion);
-        var outcome = await endpoint.Client(ModelProtocol.OpenAi).CompleteAsync("""{"messages":[{"role":"user","content":"hi"}]}"""u8.ToArray(), cancellationToken);
+        var outcome = await endpoint.Client(ModelProtocol.OpenAi).CompleteAsync(new ModelCall("""{"messages":[{"role":"user","content":"hi"}]}"""u8.ToArray()), cancellationToken);
         using (Assert.EnterMultipleScope())
         {
             Assert.That(outcome, Is.EqualTo(new InferenceOutcome.Refused("invalid_request_error", "max_tokens: Field required")));
@@ -48,7 +48,7 @@ public sealed class OpenAiModelClientTests
             """;
         await using var endpoint = await StubEndpoint.StartAsync(200, Wire.Completion);
         var client = endpoint.Client(ModelProtocol.OpenAi, ("AcceptsImages", "true"), ("AcceptsSystemRole", "false"), ("MaxStopSequences", "5"));
-        var outcome = await client.CompleteAsync(Encoding.UTF8.GetBytes(parameters), cancellationToken);
+        var outcome = await client.CompleteAsync(new ModelCall(Encoding.UTF8.GetBytes(parameters)), cancellationToken);
         using (Assert.EnterMultipleScope())
         {
             Assert.That(Wire.TextOf(outcome), Is.EqualTo("Hello."));
@@ -156,14 +156,14 @@ public sealed class OpenAiModelClientTests
     {
         await using var endpoint = await StubEndpoint.StartAsync(200, Wire.Completion);
         var client = endpoint.Client(ModelProtocol.OpenAi, ("BaseUrl", "http://127.0.0.1:1/v1"));
-        Assert.That(Wire.ErrorOf(await client.CompleteAsync(Wire.Params, CancellationToken.None)), Is.EqualTo(InferenceError.Unreachable));
+        Assert.That(Wire.ErrorOf(await client.CompleteAsync(new ModelCall(Wire.Params), CancellationToken.None)), Is.EqualTo(InferenceError.Unreachable));
     }
 
     [Test]
     public async Task No_answer_in_time_is_a_timeout()
     {
         await using var endpoint = await StubEndpoint.StartAsync((context, _) => Task.Delay(Timeout.Infinite, context.RequestAborted));
-        var outcome = await endpoint.Client(ModelProtocol.OpenAi, ("RequestTimeout", "00:00:00.05")).CompleteAsync(Wire.Params, CancellationToken.None);
+        var outcome = await endpoint.Client(ModelProtocol.OpenAi, ("RequestTimeout", "00:00:00.05")).CompleteAsync(new ModelCall(Wire.Params), CancellationToken.None);
         Assert.That(Wire.ErrorOf(outcome), Is.EqualTo(InferenceError.Timeout));
     }
 
@@ -179,7 +179,7 @@ public sealed class OpenAiModelClientTests
             await hungUp.Task;
         });
         using var canceled = new CancellationTokenSource();
-        var call = endpoint.Client(ModelProtocol.OpenAi).CompleteAsync(Wire.Params, canceled.Token);
+        var call = endpoint.Client(ModelProtocol.OpenAi).CompleteAsync(new ModelCall(Wire.Params), canceled.Token);
         await arrived.Task;
         await canceled.CancelAsync();
         Assert.That(async () => await call, Throws.InstanceOf<OperationCanceledException>());
@@ -202,10 +202,10 @@ public sealed class OpenAiModelClientTests
             await StubEndpoint.AnswerAsync(context, 200, Wire.Completion);
         });
         var client = endpoint.Client(ModelProtocol.OpenAi);
-        var outcomes = await Task.WhenAll(Enumerable.Range(0, 64).Select(_ => client.CompleteAsync(Wire.Params, CancellationToken.None)));
+        var outcomes = await Task.WhenAll(Enumerable.Range(0, 64).Select(_ => client.CompleteAsync(new ModelCall(Wire.Params), CancellationToken.None)));
         Assert.That(outcomes, Has.All.TypeOf<InferenceOutcome.Succeeded>());
     }
 
     private static Task<InferenceOutcome> CompleteAsync(StubEndpoint endpoint) =>
-        endpoint.Client(ModelProtocol.OpenAi).CompleteAsync(Wire.Params, CancellationToken.None);
+        endpoint.Client(ModelProtocol.OpenAi).CompleteAsync(new ModelCall(Wire.Params), CancellationToken.None);
 }

@@ -20,9 +20,7 @@ public sealed class When_the_model_fails
     [TearDown]
     public async Task StopAsync()
     {
-        var stopping = _worker.DisposeAsync().AsTask();
-        await LetTimePassUntilAsync(() => stopping.IsCompleted, "the worker stopped");
-        await stopping;
+        await LetTimePassUntilAsync(_worker.DisposeAsync().AsTask(), "the worker stopped");
     }
 
     [TestCase(InferenceError.RateLimited)]
@@ -34,22 +32,22 @@ public sealed class When_the_model_fails
     {
         // Others succeed on the endpoint all the while: even so no attempt is used up.
         _worker.Model.Answer = (index, attempt, _) => Task.FromResult(
-            index == 0 && attempt <= 12 ? new InferenceOutcome.Failed(error, "down") : FakeModel.Success);
-        var record = await _worker.BatchAsync(14);
+            index == 0 && attempt <= 6 ? new InferenceOutcome.Failed(error, "down") : FakeModel.Success);
+        var record = await _worker.BatchAsync(8);
         await _worker.SendAsync(record, 0, 1);
-        for (var other = 1; other <= 13; other++)
+        for (var other = 1; other <= 7; other++)
         {
-            await LetTimePassUntilAsync(() => _worker.Model.Calls.Count(index => index == 0) >= Math.Min(other, 12), "request 0 was tried again");
+            await LetTimePassUntilAsync(() => _worker.Model.Calls.Count(index => index == 0) >= Math.Min(other, 6), "request 0 was tried again");
             await _worker.SendAsync(record, other, 1);
             await LetTimePassUntilAsync(() => _worker.Reports.Any(report => report.From == other), "another request succeeded");
         }
 
-        await LetTimePassUntilAsync(() => _worker.Reports.Count == 14, "all is reported");
+        await LetTimePassUntilAsync(() => _worker.Reports.Count == 8, "all is reported");
 
         using (Assert.EnterMultipleScope())
         {
             Assert.That(_worker.Reports.SelectMany(report => report.Requests).Select(request => request.Outcome), Is.All.EqualTo(RequestOutcome.Succeeded));
-            Assert.That(_worker.Model.Calls.Count(index => index == 0), Is.EqualTo(13));
+            Assert.That(_worker.Model.Calls.Count(index => index == 0), Is.EqualTo(7));
         }
     }
 
@@ -71,26 +69,34 @@ public sealed class When_the_model_fails
     [Test]
     public async Task Should_end_errored_after_five_attempts_while_others_succeed()
     {
-        var record = await _worker.BatchAsync(30);
-        _worker.Model.Answer = (index, _, _) =>
+        using var others = new SemaphoreSlim(0);
+        await LetTimePassUntilAsync(_worker.DisposeAsync().AsTask(), "the worker with one slot stopped");
+        _worker = await WorkerHost.StartAsync(slots: 2, time: _time);
+        var record = await _worker.BatchAsync(8);
+        var gate = _worker.Worker.Endpoints.Gates[0];
+        _worker.Model.Answer = async (index, _, cancellationToken) =>
         {
             if (index != 0)
             {
-                return Task.FromResult(FakeModel.Success);
+                await others.WaitAsync(cancellationToken);
+                return FakeModel.Success;
             }
 
-            // Another call of the endpoint succeeds between the begin of this one and its failure.
-            _worker.Worker.CountSuccess();
-            return Task.FromResult<InferenceOutcome>(new InferenceOutcome.Failed(InferenceError.ServerError, "HTTP 500"));
+            var before = gate.Successes;
+            others.Release();
+            await Eventually.ThatAsync(() => gate.Successes > before, "another call of the endpoint succeeds before this one fails", cancellationToken: CancellationToken.None);
+            return new InferenceOutcome.Failed(InferenceError.ServerError, "HTTP 500");
         };
 
-        await _worker.SendAsync(record, 0, 2);
+        await _worker.SendAsync(record, 0, 8);
+        await LetTimePassUntilAsync(() => _worker.Model.Calls.Count(index => index == 0) == 5, "the request was tried");
+        others.Release(8);
         await LetTimePassUntilAsync(() => _worker.Reports.Count == 1, "the page is reported");
 
         using (Assert.EnterMultipleScope())
         {
             Assert.That(_worker.Model.Calls.Count(index => index == 0), Is.EqualTo(5));
-            Assert.That(_worker.Reports[0].Requests.Select(request => request.Outcome), Is.EqualTo(new[] { RequestOutcome.Errored, RequestOutcome.Succeeded }));
+            Assert.That(_worker.Reports[0].Requests.Select(request => request.Outcome), Is.EqualTo(new[] { RequestOutcome.Errored }.Concat(Enumerable.Repeat(RequestOutcome.Succeeded, 7))));
             Assert.That(System.Text.Encoding.UTF8.GetString((await _worker.StoredAsync(record))[0].Line.Span), Does.Contain("\"api_error\"").And.Contain("5 times"));
         }
     }
@@ -144,10 +150,16 @@ public sealed class When_the_model_fails
         Assert.That(_worker.Held.All.Count(), Is.LessThanOrEqualTo(2), "twice its slots");
     }
 
+    private async Task LetTimePassUntilAsync(Task task, string description)
+    {
+        await LetTimePassUntilAsync(() => task.IsCompleted, description);
+        await task;
+    }
+
     private Task LetTimePassUntilAsync(Func<bool> condition, string description) => Eventually.ThatAsync(
         () =>
         {
-            _time.Advance(TimeSpan.FromMilliseconds(500));
+            _time.Advance(TimeSpan.FromSeconds(1));
             return condition();
         },
         description);

@@ -1,0 +1,74 @@
+using BatchBus.Inference;
+using BatchBus.Worker.Execution;
+
+namespace BatchBus.Worker.Endpoints;
+
+/// <summary>
+/// The endpoints of one model, in order of preference. Calls go to the first that has full trust, and to those before it as far as their
+/// trials and their return allow.
+/// </summary>
+internal sealed class ModelEndpoints(IReadOnlyList<EndpointGate> gates, SlotQueue slots)
+{
+    private readonly Lock _lock = new();
+
+    public IReadOnlyList<EndpointGate> Gates => gates;
+
+    /// <summary>Begins a call, for which there is a slot; null when the endpoints have changed since that was given.</summary>
+    public EndpointCall? TryBegin()
+    {
+        lock (_lock)
+        {
+            foreach (var gate in gates)
+            {
+                if (gate.TryBegin() is { } call)
+                {
+                    return call;
+                }
+
+                if (gate.IsTrusted)
+                {
+                    break;
+                }
+            }
+
+            return null;
+        }
+    }
+
+    /// <summary>A call is over. Returns the GPU time that it was given, and whether others were answered meanwhile.</summary>
+    public (TimeSpan GpuTime, bool OthersSucceeded) Complete(in EndpointCall call, InferenceOutcome? outcome)
+    {
+        lock (_lock)
+        {
+            var othersSucceeded = call.Gate.Successes > call.Successes;
+            var gpuTime = call.Gate.Complete(call, outcome);
+            Resize_NeedsLock();
+            return (gpuTime, othersSucceeded);
+        }
+    }
+
+    /// <summary>Changes what is known of the endpoints.</summary>
+    public T Change<T>(Func<T> change)
+    {
+        lock (_lock)
+        {
+            var result = change();
+            Resize_NeedsLock();
+            return result;
+        }
+    }
+
+    private void Resize_NeedsLock()
+    {
+        var size = 0;
+        var isNeeded = true;
+        foreach (var gate in gates)
+        {
+            // What is under way at an endpoint that gets no more has its slots until it is over.
+            size += isNeeded ? gate.Limit : gate.InFlight;
+            isNeeded &= !gate.IsTrusted;
+        }
+
+        slots.Resize(size);
+    }
+}
