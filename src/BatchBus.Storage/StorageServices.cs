@@ -7,6 +7,7 @@ using BatchBus.Storage.Requests;
 using BatchBus.Storage.Results;
 using BatchBus.Storage.Schedule;
 using BatchBus.Storage.Submissions;
+using BatchBus.Storage.Usage;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
@@ -23,12 +24,14 @@ public static class StorageServices
         services.AddHostedService<StoreClockReader>();
         services.TryAddSingleton<BatchSchedule>();
         services.TryAddSingleton<BatchStore>();
+        services.TryAddSingleton<EndpointMeter>();
         services.TryAddSingleton<FleetStore>();
         services.TryAddSingleton<LimitStore>();
         services.TryAddSingleton<PageStore>();
         services.TryAddSingleton<RequestStore>();
         services.TryAddSingleton<ResultStore>();
         services.TryAddSingleton<SubmissionStore>();
+        services.TryAddSingleton<UsageLedger>();
         return services;
     }
 }

@@ -4,6 +4,7 @@ using BatchBus.Orchestrator.Sweep;
 using BatchBus.Storage.Batches;
 using BatchBus.Storage.Fleet;
 using BatchBus.Storage.Results;
+using BatchBus.Storage.Usage;
 using MassTransit;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
@@ -15,6 +16,7 @@ internal sealed partial class BatchExecution(
     BatchStore batches,
     ResultStore results,
     FleetStore fleet,
+    UsageLedger usage,
     DispatchWindow window,
     IOptions<DispatchOptions> options,
     IOptions<WorkspaceWeights> weights,
@@ -138,13 +140,15 @@ internal sealed partial class BatchExecution(
     public async Task AnnounceEndAsync<T>(BehaviorContext<BatchState, T> context)
         where T : class
     {
-        await LeaveFleetAsync(context.Saga);
         if (await batches.FindAsync(context.Saga.CorrelationId) is not { } record)
         {
             // Deleted since it ended: there is nothing left to announce.
+            await LeaveFleetAsync(context.Saga);
             return;
         }
 
+        await usage.RecordAsync(record);
+        await LeaveFleetAsync(context.Saga);
         context.Saga.Outstanding.Clear();
         if (!record.Announced)
         {

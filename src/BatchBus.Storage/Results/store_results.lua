@@ -1,6 +1,6 @@
 -- Stores results and counts them: the only place where counts of an open batch change.
 -- KEYS[1] record, KEYS[2] results of the lane: first position → block, 'o' and a multiple of 32 → outcomes of the 32 requests from there
--- (s, e, or '.' while there is none), 'tally' → succeeded, errored, input, cached and output tokens, execution milliseconds
+-- (s, e, or '.' while there is none), 'tally' → succeeded, errored, input, cached and output tokens, GPU microseconds
 -- ARGV[1..6] what to add to the tally; then triples: first position, outcomes (one character per request: s or e), block
 -- Returns 'stored'; 'taken' when a request already has a result, and then nothing was stored; 'closed'; 'gone'.
 -- Invariant: a request's first result stays, is counted once and together with being stored, and never after the batch was closed.

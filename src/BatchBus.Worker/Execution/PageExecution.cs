@@ -265,7 +265,7 @@ internal sealed partial class PageExecution(
         outcome.Usage.InputTokens,
         outcome.Usage.CachedTokens,
         outcome.Usage.OutputTokens,
-        (long)outcome.Usage.ExecutionTime.TotalMilliseconds,
+        (long)outcome.Usage.ExecutionTime.TotalMicroseconds,
         ResultLine.Succeeded(request.CustomId, outcome.Message.Span));
 
     private static StoredResult Errored(in StoredRequest request, string errorType, string message) => new(
