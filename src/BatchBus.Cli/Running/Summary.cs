@@ -56,7 +56,7 @@ internal sealed class Summary(IAnsiConsole console)
         {
             var (cost, managed) = (model.Cost.Dollars!.Value, model.Managed!.Dollars);
             console.WriteLine(cost <= managed
-                ? string.Create(CultureInfo.InvariantCulture, $"{model.Model} cost {1 - cost / managed:P0} less than {model.Managed.Name} would have, as long as its GPU is busy {cost / managed:P0} of the time that is billed.")
+                ? string.Create(CultureInfo.InvariantCulture, $"{model.Model} cost {1 - cost / managed:P0} less than {model.Managed.Name} would have, idle time not counted; with it, it stays cheaper while the GPU is busy for at least {cost / managed:P0} of the time that is billed.")
                 : string.Create(CultureInfo.InvariantCulture, $"{model.Model} cost {cost / managed:0.0} times what {model.Managed.Name} would have: the managed API would have been cheaper for this batch. A fuller GPU costs less per token."));
         }
 

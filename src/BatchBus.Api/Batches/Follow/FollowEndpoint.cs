@@ -64,7 +64,7 @@ internal sealed class FollowEndpoint(BatchResponse batches, BatchStore store, Us
 /// <param name="Total">Number of requests.</param>
 /// <param name="Succeeded">Succeeded so far.</param>
 /// <param name="Errored">Errored so far.</param>
-/// <param name="Models">The same per model, with usage and what it costs; `requests` are those that were routed to the model.</param>
+/// <param name="Models">The same per model, with usage and what it costs; <c>requests</c> are those that were routed to the model.</param>
 internal sealed record BatchProgress(string Id, int Total, int Succeeded, int Errored, IReadOnlyList<ModelUsage> Models);
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
