@@ -9,6 +9,7 @@ using BatchBus.Api.Documentation;
 using BatchBus.Api.Errors;
 using BatchBus.Api.Keys;
 using BatchBus.Api.Models;
+using BatchBus.Api.Usage;
 using BatchBus.Storage;
 using MassTransit;
 using Microsoft.AspNetCore.Builder;
@@ -49,6 +50,8 @@ public static class ApiServices
         services.AddSingleton<ModelsEndpoint>();
         services.AddSingleton<ResultsEndpoint>();
         services.AddSingleton<SubmitBatchEndpoint>();
+        services.AddSingleton<UsageEndpoint>();
+        services.AddSingleton<UsagePrices>();
         return services;
     }
 
@@ -76,6 +79,7 @@ public static class ApiServices
         var models = routes.MapGroup("/v1/models").AddEndpointFilter(AuthenticateAsync);
         models.MapGet("", (HttpContext context, ModelsEndpoint endpoint) => endpoint.ListAsync(context));
         models.MapGet("/{id}", (HttpContext context, ModelsEndpoint endpoint, string id) => endpoint.RetrieveAsync(context, id));
+        routes.MapGroup("/v1/usage").AddEndpointFilter(AuthenticateAsync).MapGet("", (HttpContext context, UsageEndpoint endpoint) => endpoint.HandleAsync(context));
         routes.MapDocumentation();
     }
 

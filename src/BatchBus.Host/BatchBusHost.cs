@@ -11,6 +11,7 @@ using BatchBus.Orchestrator;
 using BatchBus.Orchestrator.Sweep;
 using BatchBus.Simulator;
 using BatchBus.Storage;
+using BatchBus.Storage.Usage;
 using BatchBus.Worker;
 using MassTransit;
 using Microsoft.AspNetCore.Builder;
@@ -56,6 +57,10 @@ public static class BatchBusHost
 
         // Before the others, who would bring the system's clock: this one is everybody's.
         services.AddBatchBusStorage();
+        services.AddOptions<UsageOptions>()
+            .Bind(builder.Configuration.GetSection(UsageOptions.Section))
+            .Validate(options => options.UsageRetention > TimeSpan.Zero && options.UsageRetention <= UsageOptions.Longest, $"{UsageOptions.Section}:UsageRetention must be more than 0 and at most {UsageOptions.Longest.TotalDays:0} days.")
+            .ValidateOnStart();
         services.AddBatchBusInference(builder.Configuration);
         services.AddHealthChecks().AddCheck<RedisHealth>("redis", tags: [ReadyTag]);
         services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(30));

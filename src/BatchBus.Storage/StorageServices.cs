@@ -8,6 +8,7 @@ using BatchBus.Storage.Requests;
 using BatchBus.Storage.Results;
 using BatchBus.Storage.Schedule;
 using BatchBus.Storage.Submissions;
+using BatchBus.Storage.Usage;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
@@ -24,6 +25,7 @@ public static class StorageServices
         services.AddHostedService<StoreClockReader>();
         services.TryAddSingleton<BatchSchedule>();
         services.TryAddSingleton<BatchStore>();
+        services.TryAddSingleton<EndpointMeter>();
         services.TryAddSingleton<EndpointStore>();
         services.TryAddSingleton<FleetStore>();
         services.TryAddSingleton<LimitStore>();
@@ -31,6 +33,7 @@ public static class StorageServices
         services.TryAddSingleton<RequestStore>();
         services.TryAddSingleton<ResultStore>();
         services.TryAddSingleton<SubmissionStore>();
+        services.TryAddSingleton<UsageLedger>();
         return services;
     }
 }

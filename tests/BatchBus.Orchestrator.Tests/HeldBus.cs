@@ -8,6 +8,7 @@ using BatchBus.Storage.Fleet;
 using BatchBus.Storage.Pages;
 using BatchBus.Storage.Requests;
 using BatchBus.Storage.Results;
+using BatchBus.Storage.Usage;
 using MassTransit;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
@@ -68,6 +69,8 @@ internal sealed class HeldBus : IAsyncDisposable
     public RequestStore Requests => Get<RequestStore>();
 
     public ResultStore Results => Get<ResultStore>();
+
+    public UsageLedger Usage => Get<UsageLedger>();
 
     public DispatchOptions Dispatch => Get<IOptions<DispatchOptions>>().Value;
 

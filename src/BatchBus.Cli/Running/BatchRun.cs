@@ -18,7 +18,6 @@ namespace BatchBus.Cli.Running;
 internal sealed class BatchRun(RunOptions options, IAnsiConsole console, TimeProvider time)
 {
     private const string Workspace = "default";
-    private static readonly TimeSpan RecordInterval = TimeSpan.FromSeconds(1);
 
     public async Task<int> ExecuteAsync(CancellationToken cancellationToken)
     {
@@ -61,7 +60,7 @@ internal sealed class BatchRun(RunOptions options, IAnsiConsole console, TimePro
         {
             using var client = new BatchClient(app.Urls.First(), apiKey);
             record = await SubmitOrResumeAsync(record, file, ledger, key, client, cancellationToken);
-            return await FollowAsync(record, ledger, client, catalog, cancellationToken);
+            return await FollowAsync(record, ledger, client, cancellationToken);
         }
         finally
         {
@@ -184,16 +183,15 @@ internal sealed class BatchRun(RunOptions options, IAnsiConsole console, TimePro
         return record;
     }
 
-    private async Task<int> FollowAsync(RunRecord record, RunLedger ledger, BatchClient client, ModelCatalog catalog, CancellationToken cancellationToken)
+    private async Task<int> FollowAsync(RunRecord record, RunLedger ledger, BatchClient client, CancellationToken cancellationToken)
     {
-        var busy = new BusyTime(record.BusySeconds, time);
         var id = record.BatchId!;
-        var ended = await new ProgressDisplay(console, time).ShowAsync(Observed(), cancellationToken);
+        var ended = await new ProgressDisplay(console, time).ShowAsync(client.FollowAsync(id, cancellationToken), cancellationToken);
         await using var results = await client.ResultsAsync(id, cancellationToken);
         var counts = await ResultsFile.WriteAsync(results, options.Output, cancellationToken);
-        ledger.Write(record with { IsWritten = true, BusySeconds = busy.Seconds });
+        ledger.Write(record with { IsWritten = true });
 
-        new Summary(console, catalog).Show(ended, busy.Seconds);
+        new Summary(console).Show(ended);
         console.WriteLine($"{string.Join(", ", counts.ByType.Select(type => string.Create(CultureInfo.InvariantCulture, $"{type.Value:N0} {type.Key}")))}: {options.Output}");
         if (counts.AllSucceeded)
         {
@@ -207,21 +205,5 @@ internal sealed class BatchRun(RunOptions options, IAnsiConsole console, TimePro
         }
 
         return ExitCodes.SomeNotSucceeded;
-
-        async IAsyncEnumerable<BatchProgress> Observed()
-        {
-            var recordedAt = time.GetTimestamp();
-            await foreach (var progress in client.FollowAsync(id, cancellationToken))
-            {
-                busy.Observe(progress);
-                if (time.GetElapsedTime(recordedAt) > RecordInterval)
-                {
-                    recordedAt = time.GetTimestamp();
-                    ledger.Write(record with { BusySeconds = busy.Seconds });
-                }
-
-                yield return progress;
-            }
-        }
     }
 }

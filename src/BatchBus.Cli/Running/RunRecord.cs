@@ -16,9 +16,6 @@ internal sealed record RunRecord
 
     /// <summary>Whether the results were written.</summary>
     public bool IsWritten { get; init; }
-
-    /// <summary>Seconds that each model was busy with the batch, over all starts.</summary>
-    public IReadOnlyDictionary<string, double> BusySeconds { get; init; } = new Dictionary<string, double>();
 }
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, WriteIndented = true)]

@@ -5,8 +5,6 @@ internal static class BuiltInModels
     public const string Mistral = "mistral-7b";
     public const string Llama = "llama-70b";
 
-    private static readonly DateOnly PricesRead = new(2026, 10, 1);
-
     public static IReadOnlyList<string> Names { get; } = [Mistral, Llama];
 
     public static void Configure(string model, ModelOptions options)
@@ -18,25 +16,13 @@ internal static class BuiltInModels
                 options.Prefetch = 64;
                 options.MaxContextTokens = 8192;
                 options.DollarsPerGpuSecond = 0.00031m;
-                options.ComparedWith = new ManagedPrice
-                {
-                    Name = "Claude Haiku 4.5 (batch)",
-                    InputDollarsPerMillion = 0.50m,
-                    OutputDollarsPerMillion = 2.50m,
-                    AsOf = PricesRead,
-                };
+                options.ComparedWith = new ManagedPriceOptions { Name = "Claude Haiku 4.5 (batch)" };
                 break;
             case Llama:
                 options.DisplayName = "Llama 3 70B Instruct";
                 options.MaxContextTokens = 8192;
                 options.DollarsPerGpuSecond = 0.00152m;
-                options.ComparedWith = new ManagedPrice
-                {
-                    Name = "Claude Sonnet 4.x (batch)",
-                    InputDollarsPerMillion = 1.50m,
-                    OutputDollarsPerMillion = 7.50m,
-                    AsOf = PricesRead,
-                };
+                options.ComparedWith = new ManagedPriceOptions { Name = "Claude Sonnet 4.x (batch)" };
                 break;
         }
     }

@@ -18,7 +18,7 @@ public sealed record CatalogModel
         AcceptsSystemRole = options.AcceptsSystemRole;
         IsSimulated = options.Simulated;
         DollarsPerGpuSecond = options.DollarsPerGpuSecond;
-        ComparedWith = options.ComparedWith;
+        ComparedWith = options.ComparedWith is { } price ? ManagedPrices.Of(price) : null;
     }
 
     /// <summary>The name that routes, queues and answers use.</summary>

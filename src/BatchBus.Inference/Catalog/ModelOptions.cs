@@ -61,7 +61,7 @@ public sealed class ModelOptions : EndpointOptions
 
     /// <summary>The managed model that this one stands in for.</summary>
     /// <value>Claude Haiku 4.5 (batch) for mistral-7b, Claude Sonnet 4.x (batch) for llama-70b, otherwise none.</value>
-    public ManagedPrice? ComparedWith { get; set; }
+    public ManagedPriceOptions? ComparedWith { get; set; }
 
     /// <summary>Whether the simulator answers in place of a real model. Set by the host where no endpoint is configured.</summary>
     /// <value>False.</value>

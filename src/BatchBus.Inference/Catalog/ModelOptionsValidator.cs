@@ -82,17 +82,9 @@ internal sealed partial class ModelOptionsValidator : IValidateOptions<ModelOpti
             yield return ":DollarsPerGpuSecond is negative; set dollars per second, such as 0.00031.";
         }
 
-        if (options.ComparedWith is { } price)
+        if (options.ComparedWith is { } price && PriceProblem(price) is { } problem)
         {
-            if (string.IsNullOrWhiteSpace(price.Name))
-            {
-                yield return ":ComparedWith:Name is missing; name the managed model whose prices these are.";
-            }
-
-            if (price.InputDollarsPerMillion < 0 || price.OutputDollarsPerMillion < 0)
-            {
-                yield return ":ComparedWith holds a negative price; set dollars per million tokens.";
-            }
+            yield return problem;
         }
     }
 
@@ -132,6 +124,25 @@ internal sealed partial class ModelOptionsValidator : IValidateOptions<ModelOpti
         {
             yield return $":MaxInFlight is {options.MaxInFlight}; set a number from 1 to {MostCalls}.";
         }
+    }
+
+    private static string? PriceProblem(ManagedPriceOptions price)
+    {
+        if (string.IsNullOrWhiteSpace(price.Name))
+        {
+            return ":ComparedWith:Name is missing; name the managed model whose prices these are.";
+        }
+
+        return price switch
+        {
+            { InputDollarsPerMillion: < 0 } or { OutputDollarsPerMillion: < 0 } => ":ComparedWith holds a negative price; set dollars per million tokens.",
+            { InputDollarsPerMillion: null, OutputDollarsPerMillion: null } => ManagedPrices.Find(price.Name) is not null
+                ? null
+                : $":ComparedWith:Name is \"{price.Name}\", whose prices are not built in; set InputDollarsPerMillion, OutputDollarsPerMillion and AsOf beside it, or name one of {ManagedPrices.Names}.",
+            { InputDollarsPerMillion: null } or { OutputDollarsPerMillion: null } => ":ComparedWith holds one price only; set InputDollarsPerMillion and OutputDollarsPerMillion, or neither.",
+            { AsOf: null } => ":ComparedWith:AsOf is missing; set the day on which these prices were read, such as 2026-10-01.",
+            _ => null,
+        };
     }
 
     // The value itself never goes into a message: people put passwords into addresses.

@@ -5,6 +5,7 @@ using BatchBus.Storage.Batches;
 using BatchBus.Storage.Fleet;
 using BatchBus.Storage.Pages;
 using BatchBus.Storage.Results;
+using BatchBus.Storage.Usage;
 using MassTransit;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
@@ -17,6 +18,7 @@ internal sealed partial class BatchExecution(
     ResultStore results,
     FleetStore fleet,
     PageStore pages,
+    UsageLedger usage,
     DispatchWindow window,
     IOptions<DispatchOptions> options,
     IOptions<WorkspaceWeights> weights,
@@ -140,13 +142,15 @@ internal sealed partial class BatchExecution(
     public async Task AnnounceEndAsync<T>(BehaviorContext<BatchState, T> context)
         where T : class
     {
-        await LeaveFleetAsync(context.Saga);
         if (await batches.FindAsync(context.Saga.CorrelationId) is not { } record)
         {
             // Deleted since it ended: there is nothing left to announce.
+            await LeaveFleetAsync(context.Saga);
             return;
         }
 
+        await usage.RecordAsync(record);
+        await LeaveFleetAsync(context.Saga);
         if (context.Saga.Outstanding.Count > 0)
         {
             // Whoever gets such a page finds that its batch is over, and cancels the jobs that a worker which is gone had submitted for it.

@@ -41,6 +41,12 @@ public sealed record BatchRecord
     /// <summary>What each lane has come to, in the order of <see cref="Lanes"/>.</summary>
     public required IReadOnlyList<LaneTally> Tallies { get; init; }
 
+    /// <summary>What each model has come to; requests that can be routed nowhere are in none.</summary>
+    public IReadOnlyDictionary<string, LaneTally> TallyByModel => Lanes.Zip(Tallies)
+        .Where(lane => lane.First.Model is not null)
+        .GroupBy(lane => lane.First.Model!, lane => lane.Second)
+        .ToDictionary(lanes => lanes.Key, LaneTally.Sum);
+
     /// <summary>Number of requests.</summary>
     public int Total => Lanes.Sum(lane => lane.Count);
 

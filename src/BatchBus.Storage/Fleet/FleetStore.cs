@@ -37,6 +37,12 @@ public sealed class FleetStore(IConnectionMultiplexer redis, TimeProvider time)
     public Task RemoveBatchAsync(IEnumerable<string> models, Guid batchId)
         => Task.WhenAll(models.Distinct().Select(model => Database.HashDeleteAsync(BatchesKey(model), batchId.ToString("N"))));
 
+    /// <summary>The batches of a workspace that a model executes.</summary>
+    public async Task<IReadOnlyList<Guid>> BatchesAsync(string model, string workspace)
+        => [.. (await Database.HashGetAllAsync(BatchesKey(model)))
+            .Where(batch => ((string)batch.Value!).Split('|', 2)[1] == workspace)
+            .Select(batch => Guid.ParseExact((string)batch.Name!, "N"))];
+
     /// <summary>The present state of one model's fleet; forgets workers that have not been heard of for long.</summary>
     public async Task<ModelFleet> ReadAsync(string model)
     {

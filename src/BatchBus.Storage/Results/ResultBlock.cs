@@ -16,7 +16,7 @@ internal static class ResultBlock
             writer.Number(result.InputTokens);
             writer.Number(result.CachedTokens);
             writer.Number(result.OutputTokens);
-            writer.Number(result.ExecutionMilliseconds);
+            writer.Number(result.GpuMicroseconds);
             writer.Bytes(result.Line.Span);
         }
 

@@ -40,7 +40,7 @@ public sealed class ResultStore(IConnectionMultiplexer redis, RequestStore reque
             results.Sum(entry => (long)entry.Result.InputTokens),
             results.Sum(entry => (long)entry.Result.CachedTokens),
             results.Sum(entry => (long)entry.Result.OutputTokens),
-            results.Sum(entry => entry.Result.ExecutionMilliseconds),
+            results.Sum(entry => entry.Result.GpuMicroseconds),
         };
         using var writer = new PayloadWriter();
         for (var start = 0; start < results.Count;)

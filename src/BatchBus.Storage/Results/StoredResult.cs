@@ -9,7 +9,7 @@ namespace BatchBus.Storage.Results;
 /// <param name="InputTokens">Prompt tokens, cached ones excluded.</param>
 /// <param name="CachedTokens">Prompt tokens that were cached.</param>
 /// <param name="OutputTokens">Generated tokens.</param>
-/// <param name="ExecutionMilliseconds">Time that the endpoint spent on it.</param>
+/// <param name="GpuMicroseconds">Its share of the time that the GPUs were busy; requests that ran together share a second.</param>
 /// <param name="Line">The line of the results file, UTF-8 JSON with its line feed.</param>
 public readonly record struct StoredResult(
     int Index,
@@ -18,5 +18,5 @@ public readonly record struct StoredResult(
     int InputTokens,
     int CachedTokens,
     int OutputTokens,
-    long ExecutionMilliseconds,
+    long GpuMicroseconds,
     ReadOnlyMemory<byte> Line);

@@ -1,6 +1,6 @@
 -- Stores results and counts them: the only place where counts of an open batch change.
 -- KEYS[1] record, KEYS[2] results of the lane: first position → block, 'o' and a multiple of 32 → outcomes of the 32 requests from there
--- (s, e, or '.' while there is none), 'tally' → succeeded, errored, input, cached and output tokens, execution milliseconds
+-- (s, e, or '.' while there is none), 'tally' → succeeded, errored, input, cached and output tokens, GPU microseconds
 -- KEYS[3] pages, as lease_page documents them
 -- ARGV[1] page, ARGV[2] owner, ARGV[3..8] what to add to the tally; then triples: first position, outcomes (one character per request: s or
 -- e), block

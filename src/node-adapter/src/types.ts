@@ -73,10 +73,22 @@ export interface ModelProgress {
   input_tokens: number;
   cached_tokens: number;
   output_tokens: number;
-  /** Seconds that the model's server spent, added up over the requests. */
-  execution_seconds: number;
+  /** Seconds that GPUs were busy with the requests; of a second that requests shared, each has its part. */
+  gpu_seconds: number;
   /** Whether the simulator answered in place of a model. */
   simulated: boolean;
+  /** What the GPU seconds cost; `basis` says what they were made from. */
+  cost: { dollars: number | null; basis: 'gpu_seconds' | 'tokens' | 'none'; dollars_per_gpu_second: number | null };
+  dollars_per_million_output_tokens: number | null;
+  /** What a managed model would have taken for the same tokens, at the price of a day. */
+  managed: {
+    name: string;
+    price_as_of: string;
+    input_dollars_per_million: number;
+    output_dollars_per_million: number;
+    dollars: number;
+  } | null;
+  cheaper: 'self_hosted' | 'managed' | null;
 }
 
 /** What became of one request. */

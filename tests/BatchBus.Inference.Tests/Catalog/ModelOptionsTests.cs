@@ -69,6 +69,29 @@ public sealed class ModelOptionsTests
         }
     }
 
+    [TestCase("Claude Haiku 5.5 (batch)", "Claude Haiku 5.5 (batch)", 0.05, 0.25)]
+    [TestCase("claude opus 4.5 to 5", "Claude Opus 4.5 to 5", 5.00, 25.00)]
+    public void A_managed_model_of_the_list_needs_no_prices(string setting, string name, decimal input, decimal output)
+    {
+        using var services = InferenceServices.Create(($"{Mistral}:ComparedWith:Name", setting));
+
+        Assert.That(services.GetRequiredService<ModelCatalog>().Models[0].ComparedWith, Is.EqualTo(new ManagedPrice(name, input, output, new DateOnly(2026, 10, 1))));
+    }
+
+    [Test]
+    public void Prices_of_one_s_own_need_their_date()
+    {
+        (string, string)[] prices = [($"{Mistral}:ComparedWith:Name", "Gemini"), ($"{Mistral}:ComparedWith:InputDollarsPerMillion", "0.1"), ($"{Mistral}:ComparedWith:OutputDollarsPerMillion", "0.4")];
+        using var undated = InferenceServices.Create(prices);
+        using var dated = InferenceServices.Create([.. prices, ($"{Mistral}:ComparedWith:AsOf", "2026-11-02")]);
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(() => undated.GetRequiredService<IStartupValidator>().Validate(), Throws.TypeOf<OptionsValidationException>().With.Message.EqualTo(
+                "BatchBus:Models:mistral-7b:ComparedWith:AsOf is missing; set the day on which these prices were read, such as 2026-10-01."));
+            Assert.That(dated.GetRequiredService<ModelCatalog>().Models[0].ComparedWith, Is.EqualTo(new ManagedPrice("Gemini", 0.1m, 0.4m, new DateOnly(2026, 11, 2))));
+        }
+    }
+
     [Test]
     public void A_host_can_point_models_without_an_endpoint_somewhere()
     {
@@ -116,6 +139,8 @@ public sealed class ModelOptionsTests
     [TestCase("Models:mistral-7b:DollarsPerGpuSecond", "-1", "BatchBus:Models:mistral-7b:DollarsPerGpuSecond is negative; set dollars per second, such as 0.00031.")]
     [TestCase("Models:qwen3:ComparedWith:InputDollarsPerMillion", "1", "BatchBus:Models:qwen3:ComparedWith:Name is missing; name the managed model whose prices these are.")]
     [TestCase("Models:mistral-7b:ComparedWith:OutputDollarsPerMillion", "-1", "BatchBus:Models:mistral-7b:ComparedWith holds a negative price; set dollars per million tokens.")]
+    [TestCase("Models:mistral-7b:ComparedWith:OutputDollarsPerMillion", "1", "BatchBus:Models:mistral-7b:ComparedWith holds one price only; set InputDollarsPerMillion and OutputDollarsPerMillion, or neither.")]
+    [TestCase("Models:mistral-7b:ComparedWith:Name", "Gemini", "BatchBus:Models:mistral-7b:ComparedWith:Name is \"Gemini\", whose prices are not built in; set InputDollarsPerMillion, OutputDollarsPerMillion and AsOf beside it, or name one of Claude Haiku 5.5, Claude Haiku 5.5 (batch), Claude Haiku 4.5, Claude Haiku 4.5 (batch), Claude Sonnet 5.5, Claude Sonnet 5.5 (batch), Claude Sonnet 5, Claude Sonnet 5 (batch), Claude Sonnet 4.x, Claude Sonnet 4.x (batch), Claude Opus 5.5, Claude Opus 5.5 (batch), Claude Opus 4.5 to 5, Claude Opus 4.5 to 5 (batch).")]
     [TestCase("Routing:Stages:email", "gpt", "BatchBus:Routing:Stages:email names the model \"gpt\", which is not in the catalogue; use one of mistral-7b, llama-70b, or configure BatchBus:Models:gpt.")]
     [TestCase("Routing:DefaultModel", "gpt", "BatchBus:Routing:DefaultModel names the model \"gpt\", which is not in the catalogue; use one of mistral-7b, llama-70b, or configure BatchBus:Models:gpt.")]
     public void A_bad_setting_stops_the_start_with_its_name_and_the_fix(string key, string value, string message)

@@ -71,11 +71,14 @@ internal sealed class BatchLife
     public async Task LiveAsync(Script script)
     {
         await TakeAllAsync(script.Steps);
+        await AssertUsageAsync();
         await BringToItsEndAsync(script.Ending);
+        await AssertUsageAsync();
         await TakeAllAsync(script.Late);
         await TakeAsync(new Delete());
         Assert.That(_deleted, "an ended batch can be deleted");
         await TakeAllAsync(script.AfterDeletion);
+        await AssertUsageAsync();
         await AssertNothingIsLeftAsync();
     }
 
@@ -196,6 +199,7 @@ internal sealed class BatchLife
                 await CloseAsync(close);
                 return true;
             case Delete when await _bus.Batches.FindAsync(_id) is { ClosedAt: not null } record:
+                await _bus.Usage.RecordAsync(record);
                 await _bus.Batches.DeleteAsync(record);
                 _deleted = true;
                 return true;
@@ -330,6 +334,19 @@ internal sealed class BatchLife
             Assert.That(reason is not BatchEndReason.Canceled || record.CancelInitiatedAt is not null, "nobody canceled it");
             Assert.That(reason is not BatchEndReason.Expired || record.ClosedAt >= record.ExpiresAt, "it had time left");
         }
+    }
+
+    /// <summary>Whoever died and repeated what, the workspace's usage is that of the first results; deleting takes nothing away.</summary>
+    private async Task AssertUsageAsync()
+    {
+        var (from, to) = (DateOnly.FromDateTime(_earlier.CreatedAt.UtcDateTime), DateOnly.FromDateTime(_bus.Time.GetUtcNow().UtcDateTime));
+        var used = LaneTally.Sum((await _bus.Usage.ReadAsync(Workspace, from, to, ["one", "two"])).Select(day => day.Tally));
+        var succeeded = _results.Values.Count(outcome => outcome is RequestOutcome.Succeeded);
+        Assert.That(
+            used,
+            Is.EqualTo(new LaneTally(
+                succeeded, _results.Count - succeeded, 10 * _results.Count, _results.Count, 5 * _results.Count, TimeSpan.FromMicroseconds(100 * _results.Count))),
+            $"usage {(_deleted ? "once the batch is deleted" : $"in the state '{_state}'")}");
     }
 
     private void AssertForward(BatchRecord record, string state)

@@ -50,6 +50,6 @@ public sealed class ResultBlockTests
             iter: 3_000);
 
     private static object Comparable(StoredResult result)
-        => (result.Index, result.CustomId, result.Outcome, result.InputTokens, result.CachedTokens, result.OutputTokens, result.ExecutionMilliseconds,
+        => (result.Index, result.CustomId, result.Outcome, result.InputTokens, result.CachedTokens, result.OutputTokens, result.GpuMicroseconds,
             Convert.ToHexString(result.Line.Span));
 }

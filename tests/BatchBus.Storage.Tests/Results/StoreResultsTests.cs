@@ -21,7 +21,7 @@ public sealed class StoreResultsTests(StoreServer server) : StoreFixture(server)
         {
             Assert.That(found.Tallies, Is.EqualTo(new[]
             {
-                new LaneTally(2, 1, 305, 5, 21, TimeSpan.FromMilliseconds(750)),
+                new LaneTally(2, 1, 305, 5, 21, TimeSpan.FromMicroseconds(750)),
                 new LaneTally(0, 0, 0, 0, 0, TimeSpan.Zero),
             }));
             Assert.That(found.Unfinished, Is.EqualTo(1));
@@ -37,13 +37,13 @@ public sealed class StoreResultsTests(StoreServer server) : StoreFixture(server)
     public async Task Token_sums_beyond_32_bits_are_kept()
     {
         var record = await BatchAsync(2);
-        var result = Result(0) with { InputTokens = int.MaxValue, CachedTokens = int.MaxValue, OutputTokens = int.MaxValue, ExecutionMilliseconds = 1L << 40 };
+        var result = Result(0) with { InputTokens = int.MaxValue, CachedTokens = int.MaxValue, OutputTokens = int.MaxValue, GpuMicroseconds = 1L << 40 };
 
         await Results.StoreAsync(new Page(record.BatchId, 0, 0, 1), "tests", [(0, result), (1, result)]);
 
         Assert.That(
             (await Batches.FindAsync(record.BatchId))!.Tallies[0],
-            Is.EqualTo(new LaneTally(2, 0, 2L * int.MaxValue, 2L * int.MaxValue, 2L * int.MaxValue, TimeSpan.FromMilliseconds(1L << 41))));
+            Is.EqualTo(new LaneTally(2, 0, 2L * int.MaxValue, 2L * int.MaxValue, 2L * int.MaxValue, TimeSpan.FromMicroseconds(1L << 41))));
     }
 
     [TestCase(new[] { 3 })]
@@ -184,7 +184,7 @@ public sealed class StoreResultsTests(StoreServer server) : StoreFixture(server)
                             stored.Sum(entry => (long)entry.Result.InputTokens),
                             stored.Sum(entry => (long)entry.Result.CachedTokens),
                             stored.Sum(entry => (long)entry.Result.OutputTokens),
-                            TimeSpan.FromMilliseconds(stored.Sum(entry => entry.Result.ExecutionMilliseconds)))));
+                            TimeSpan.FromMicroseconds(stored.Sum(entry => entry.Result.GpuMicroseconds)))));
                     }
                 }
 

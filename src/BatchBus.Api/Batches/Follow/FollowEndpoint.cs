@@ -2,8 +2,8 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using BatchBus.Api.Batches.Read;
+using BatchBus.Api.Usage;
 using BatchBus.Contracts;
-using BatchBus.Inference.Catalog;
 using BatchBus.Storage.Batches;
 using Microsoft.AspNetCore.Http;
 
@@ -13,7 +13,7 @@ namespace BatchBus.Api.Batches.Follow;
 /// <c>GET /v1/messages/batches/{id}/events</c>: live counts as server-sent events, our extension. One <c>progress</c> event whenever
 /// they changed, one <c>ended</c> event last.
 /// </summary>
-internal sealed class FollowEndpoint(BatchResponse batches, BatchStore store, ModelCatalog catalog, TimeProvider time)
+internal sealed class FollowEndpoint(BatchResponse batches, BatchStore store, UsagePrices prices, TimeProvider time)
 {
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(250);
 
@@ -56,16 +56,7 @@ internal sealed class FollowEndpoint(BatchResponse batches, BatchStore store, Mo
         record.Total,
         record.Succeeded,
         record.Errored,
-        [.. record.Lanes.Zip(record.Tallies).Where(lane => lane.First.Model is not null).GroupBy(lane => lane.First.Model!).Select(lanes => new ModelProgress(
-            lanes.Key,
-            lanes.Sum(lane => lane.First.Count),
-            lanes.Sum(lane => lane.Second.Succeeded),
-            lanes.Sum(lane => lane.Second.Errored),
-            lanes.Sum(lane => lane.Second.InputTokens),
-            lanes.Sum(lane => lane.Second.CachedTokens),
-            lanes.Sum(lane => lane.Second.OutputTokens),
-            lanes.Sum(lane => lane.Second.ExecutionTime.TotalSeconds),
-            catalog.TryGetModel(lanes.Key, out var model) && model.IsSimulated))]);
+        [.. record.TallyByModel.Select(used => prices.Of(used.Key, record.Lanes.Where(lane => lane.Model == used.Key).Sum(lane => lane.Count), used.Value))]);
 }
 
 /// <summary>How far a batch is, while it is executed and after.</summary>
@@ -73,21 +64,8 @@ internal sealed class FollowEndpoint(BatchResponse batches, BatchStore store, Mo
 /// <param name="Total">Number of requests.</param>
 /// <param name="Succeeded">Succeeded so far.</param>
 /// <param name="Errored">Errored so far.</param>
-/// <param name="Models">The same per model, with usage.</param>
-internal sealed record BatchProgress(string Id, int Total, int Succeeded, int Errored, IReadOnlyList<ModelProgress> Models);
-
-/// <summary>One model's part in a batch.</summary>
-/// <param name="Model">The model of the catalogue.</param>
-/// <param name="Requests">Requests that were routed to it.</param>
-/// <param name="Succeeded">Succeeded so far.</param>
-/// <param name="Errored">Errored so far.</param>
-/// <param name="InputTokens">Prompt tokens, cached ones excluded.</param>
-/// <param name="CachedTokens">Prompt tokens that were cached.</param>
-/// <param name="OutputTokens">Generated tokens.</param>
-/// <param name="ExecutionSeconds">Time that the endpoint spent, added up over the requests.</param>
-/// <param name="Simulated">Whether the simulator answered.</param>
-internal sealed record ModelProgress(
-    string Model, int Requests, int Succeeded, int Errored, long InputTokens, long CachedTokens, long OutputTokens, double ExecutionSeconds, bool Simulated);
+/// <param name="Models">The same per model, with usage and what it costs; <c>requests</c> are those that were routed to the model.</param>
+internal sealed record BatchProgress(string Id, int Total, int Succeeded, int Errored, IReadOnlyList<ModelUsage> Models);
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
 [JsonSerializable(typeof(BatchProgress))]
