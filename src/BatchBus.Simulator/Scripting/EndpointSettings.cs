@@ -10,6 +10,7 @@ internal static class EndpointSettings
     private static readonly JsonSerializerOptions Options = new()
     {
         PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        RespectRequiredConstructorParameters = true,
         UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
         Converters = { new JsonStringEnumConverter(JsonNamingPolicy.SnakeCaseLower, allowIntegerValues: false), new TimeConverter() },
     };
@@ -47,6 +48,7 @@ internal static class EndpointSettings
                 return () => endpoint.MaxConcurrency = concurrency;
             case "workers":
                 var workers = To<SimulatedWorkers>(value);
+                workers?.Validate();
                 return () => endpoint.Workers = workers;
             case "dead_workers":
                 var dead = To<int?>(value) ?? 0;

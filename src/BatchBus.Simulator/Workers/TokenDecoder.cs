@@ -20,6 +20,18 @@ internal sealed class TokenDecoder
         _timer = clock.CreateTimer(_ => Tick());
     }
 
+    /// <summary>How many sequences run now.</summary>
+    public int Sequences
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _sequences.Count;
+            }
+        }
+    }
+
     public async Task DecodeAsync(SimulatedTokenRate rate, int tokens, CancellationToken cancellationToken)
     {
         await _clock.DelayAsync(rate.TimeToFirstToken, cancellationToken);
