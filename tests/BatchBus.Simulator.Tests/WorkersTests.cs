@@ -39,6 +39,16 @@ public sealed class WorkersTests
     }
 
     [Test]
+    public async Task A_job_goes_to_the_least_busy_worker()
+    {
+        _simulator.Endpoint.Workers = new SimulatedWorkers { Min = 3, Max = 3, Concurrency = 5 };
+
+        await _simulator.SubmitAsync(3);
+
+        Assert.That(await _simulator.HealthAsync(), Is.EqualTo("queued 0 running 3 | idle 0 busy 3 init 0 throttled 0"));
+    }
+
+    [Test]
     public async Task Workers_start_cold_when_jobs_come_and_go_when_they_have_been_idle()
     {
         _simulator.Endpoint.Workers = new SimulatedWorkers { Max = 3, ColdStart = TimeSpan.FromSeconds(60), IdleTimeout = TimeSpan.FromSeconds(5) };
