@@ -44,21 +44,33 @@ public sealed class TokenRateTests
         await using var simulator = await RunningSimulator.StartAsync(new SimulatorOptions { TimeProvider = clock });
 
         // One sequence alone gets 10 tokens a second, two get 6 each.
-        simulator.Endpoint.TokenRate = new SimulatedTokenRate(TimeSpan.FromSeconds(1), new Dictionary<int, double> { [1] = 10, [2] = 12 });
+        simulator.Endpoint.TokenRate = new SimulatedTokenRate(default, new Dictionary<int, double> { [1] = 10, [2] = 12 });
         var ids = new[] { await SubmitAsync(simulator, 12), await SubmitAsync(simulator, 20) };
-        await RunningSimulator.EventuallyAsync(() => simulator.Endpoint.Count().Running == 2, "both run");
-        await RunningSimulator.EventuallyAsync(
-            () =>
-            {
-                clock.Advance(TimeSpan.FromMilliseconds(10));
-                return simulator.Log.Open == 0;
-            },
-            "both end");
 
-        // 1 s to the first token, 2 s for 12 tokens each, 0.8 s for the last 8 of the longer one.
-        var times = new[] { await TimeOfAsync(simulator, ids[0]), await TimeOfAsync(simulator, ids[1]) };
-        Assert.That(times[0], Is.EqualTo(3000).Within(60));
-        Assert.That(times[1], Is.EqualTo(3800).Within(60));
+        // 2 s for 12 tokens each, and 0.8 s for the last 8 of the longer one.
+        clock.Advance(TimeSpan.FromSeconds(2));
+        var first = await TimeOfAsync(simulator, ids[0]);
+        clock.Advance(TimeSpan.FromSeconds(0.8));
+        var second = await TimeOfAsync(simulator, ids[1]);
+
+        Assert.That((first, second), Is.EqualTo((2000, 2800)));
+    }
+
+    [Test]
+    public async Task A_sequence_waits_for_its_first_token()
+    {
+        var clock = new FakeTimeProvider();
+        var decoder = new Workers.TokenDecoder(new Workers.EndpointClock(clock));
+        var running = decoder.DecodeAsync(new SimulatedTokenRate(TimeSpan.FromSeconds(1), new Dictionary<int, double> { [1] = 10 }), 10, default);
+        clock.Advance(TimeSpan.FromSeconds(0.999));
+        var before = decoder.Sequences;
+
+        clock.Advance(TimeSpan.FromSeconds(0.001));
+        await RunningSimulator.EventuallyAsync(() => decoder.Sequences == 1, "the first token comes");
+        clock.Advance(TimeSpan.FromSeconds(1));
+
+        await running.WaitAsync(TimeSpan.FromSeconds(10));
+        Assert.That(before, Is.Zero);
     }
 
     [Test]
