@@ -2,6 +2,7 @@ using System.Globalization;
 using System.IO.Pipelines;
 using System.Text;
 using System.Text.Json;
+using BatchBus.Simulator.Scripting;
 using Microsoft.AspNetCore.Http;
 
 namespace BatchBus.Simulator;
@@ -9,14 +10,23 @@ namespace BatchBus.Simulator;
 /// <summary>What tests and benchmarks in other processes see of the log and change at run time.</summary>
 internal sealed class ControlRoutes(ModelEngine engine)
 {
+    private const string Endpoints = "/simulator/endpoints/";
+
     public Task ServeAsync(HttpContext context, string path) => (context.Request.Method, path) switch
     {
         ("GET", "/simulator/log") => SendLogAsync(context),
         ("DELETE", "/simulator/log") => ClearLog(context),
         ("GET", "/simulator/counts") => SendCountsAsync(context),
         ("PUT", "/simulator/latency") => SetLatencyAsync(context),
+        ("PUT", _) when EndpointOf(path) is { } id => ScriptAsync(context, id),
+        ("DELETE", _) when EndpointOf(path) is { } id => Reset(context, id),
         _ => context.SendTextAsync(StatusCodes.Status404NotFound, "text/plain", "There is nothing here: see /v1, /v2/{endpoint} and /simulator.\n"),
     };
+
+    private static string? EndpointOf(string path) =>
+        path.StartsWith(Endpoints, StringComparison.Ordinal) && path.Length > Endpoints.Length && !path.AsSpan(Endpoints.Length).Contains('/')
+            ? path[Endpoints.Length..]
+            : null;
 
     private static void Write(PipeWriter output, Utf8JsonWriter writer, in SimulatedCall call)
     {
@@ -43,10 +53,37 @@ internal sealed class ControlRoutes(ModelEngine engine)
             SimulatedOutcome.Failed => "failed"u8,
             _ => throw new InvalidOperationException($"Outcome {call.Outcome} has no name."),
         });
+        writer.WriteString("endpoint"u8, call.Endpoint);
+        if (call.Began is { } began)
+        {
+            writer.WriteNumber("began_ms"u8, Milliseconds(began));
+        }
+        else
+        {
+            writer.WriteNull("began_ms"u8);
+        }
+
+        writer.WriteBoolean("fault"u8, call.IsFault);
         writer.WriteEndObject();
         writer.Flush();
         output.GetSpan(1)[0] = (byte)'\n';
         output.Advance(1);
+    }
+
+    private static void Write(Utf8JsonWriter writer, SimulatedEndpoint endpoint)
+    {
+        var counts = endpoint.Count();
+        writer.WriteStartObject(endpoint.Id);
+        writer.WriteNumber("runs"u8, counts.Runs);
+        writer.WriteNumber("statuses"u8, counts.Statuses);
+        writer.WriteNumber("cancels"u8, counts.Cancels);
+        writer.WriteNumber("chats"u8, counts.Chats);
+        writer.WriteNumber("rate_limited"u8, counts.RateLimited);
+        writer.WriteNumber("refused"u8, counts.Refused);
+        writer.WriteNumber("faults"u8, counts.Faults);
+        writer.WriteNumber("in_queue"u8, counts.InQueue);
+        writer.WriteNumber("running"u8, counts.Running);
+        writer.WriteEndObject();
     }
 
     private static double Milliseconds(TimeSpan time) => Math.Round(time.TotalMilliseconds, 3);
@@ -87,6 +124,13 @@ internal sealed class ControlRoutes(ModelEngine engine)
         writer.WriteNumber("open"u8, counts.Open);
         writer.WriteNumber("max_open"u8, counts.MaxOpen);
         writer.WriteNumber("now_ms"u8, Milliseconds(engine.Log.Now));
+        writer.WriteStartObject("endpoints"u8);
+        foreach (var endpoint in engine.Endpoints.OrderBy(endpoint => endpoint.Id, StringComparer.Ordinal))
+        {
+            Write(writer, endpoint);
+        }
+
+        writer.WriteEndObject();
         writer.WriteEndObject();
         return json.SendAsync(context);
     }
@@ -104,5 +148,35 @@ internal sealed class ControlRoutes(ModelEngine engine)
 
         engine.Latency = latency;
         context.Response.StatusCode = StatusCodes.Status204NoContent;
+    }
+
+    private async Task ScriptAsync(HttpContext context, string id)
+    {
+        var body = await context.ReadBodyAsync();
+        string? error = null;
+        try
+        {
+            EndpointSettings.Apply(body, engine.Endpoint(id));
+        }
+        catch (Exception exception) when (exception is JsonException or ArgumentException or InvalidOperationException)
+        {
+            error = exception.Message;
+        }
+
+        context.Request.BodyReader.AdvanceTo(body.End);
+        if (error is not null)
+        {
+            await context.SendTextAsync(StatusCodes.Status400BadRequest, "text/plain; charset=utf-8", error);
+            return;
+        }
+
+        context.Response.StatusCode = StatusCodes.Status204NoContent;
+    }
+
+    private Task Reset(HttpContext context, string id)
+    {
+        engine.Endpoint(id).Reset();
+        context.Response.StatusCode = StatusCodes.Status204NoContent;
+        return Task.CompletedTask;
     }
 }

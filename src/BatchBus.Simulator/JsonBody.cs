@@ -38,15 +38,27 @@ internal sealed class JsonBody
         return Encoding.UTF8.GetString(_buffer.WrittenSpan);
     }
 
-    public async Task SendAsync(HttpContext context, int status = 200)
+    public Task SendAsync(HttpContext context, int status = 200)
     {
         Writer.Flush();
+        return SendAsync(context, status, _buffer.WrittenCount);
+    }
+
+    /// <summary>Sends the first half of the text, as if that were all.</summary>
+    public Task SendHalfAsync(HttpContext context)
+    {
+        Writer.Flush();
+        return SendAsync(context, 200, _buffer.WrittenCount / 2);
+    }
+
+    private async Task SendAsync(HttpContext context, int status, int length)
+    {
         var response = context.Response;
         response.StatusCode = status;
         response.ContentType = "application/json";
-        response.ContentLength = _buffer.WrittenCount;
-        _buffer.WrittenSpan.CopyTo(response.BodyWriter.GetSpan(_buffer.WrittenCount));
-        response.BodyWriter.Advance(_buffer.WrittenCount);
+        response.ContentLength = length;
+        _buffer.WrittenSpan[..length].CopyTo(response.BodyWriter.GetSpan(length));
+        response.BodyWriter.Advance(length);
         await response.BodyWriter.FlushAsync(context.RequestAborted);
     }
 }

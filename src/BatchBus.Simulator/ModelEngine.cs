@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Collections.Concurrent;
 using BatchBus.Simulator.Chat;
 
 namespace BatchBus.Simulator;
@@ -9,6 +10,8 @@ internal sealed class ModelEngine(SimulatorOptions options)
 #pragma warning restore CA1001
 {
     private readonly SemaphoreSlim? _slots = options.MaxConcurrency is { } limit ? new SemaphoreSlim(limit) : null;
+
+    private readonly ConcurrentDictionary<string, SimulatedEndpoint> _endpoints = [];
 
     // Boxed: a latency is larger than what can be replaced in one step.
     private object _latency = options.Latency;
@@ -28,17 +31,22 @@ internal sealed class ModelEngine(SimulatorOptions options)
         set => Volatile.Write(ref _latency, value);
     }
 
-    /// <summary>Reads and checks a body, and begins its entry in the log whatever it holds.</summary>
+    public IEnumerable<SimulatedEndpoint> Endpoints => _endpoints.Values;
+
+    public SimulatedEndpoint Endpoint(string id) =>
+        _endpoints.TryGetValue(id, out var endpoint) ? endpoint : _endpoints.GetOrAdd(id, static (id, engine) => new SimulatedEndpoint(id, engine), this);
+
+    /// <summary>Reads and checks a body.</summary>
     /// <param name="json">The body of a chat completion.</param>
-    /// <param name="protocol">How it came.</param>
-    /// <param name="request">What was read of it.</param>
+    /// <param name="markers">Texts to look for in its messages.</param>
     /// <param name="rejection">The answer, where it is not to be completed.</param>
-    public SimulatorLog.Ticket Accept(in ReadOnlySequence<byte> json, SimulatedProtocol protocol, out ChatRequest request, out ChatRejection? rejection)
+    /// <returns>What was read of it, whatever it holds.</returns>
+    public ChatRequest Read(in ReadOnlySequence<byte> json, string[] markers, out ChatRejection? rejection)
     {
-        request = new ChatRequest();
+        var request = new ChatRequest();
         try
         {
-            request = ChatRequest.Read(json);
+            request = ChatRequest.Read(json, markers);
             rejection = request.Check(options.Models, options.MaxModelLength);
         }
         catch (ChatRejection exception)
@@ -46,18 +54,21 @@ internal sealed class ModelEngine(SimulatorOptions options)
             rejection = exception;
         }
 
-        return Log.Begin(request.Key, request.Model ?? options.Models[0], protocol);
+        return request;
     }
+
+    /// <summary>Begins the entry of a call in the log.</summary>
+    public SimulatorLog.Ticket Begin(ChatRequest? request, SimulatedProtocol protocol, string endpoint) =>
+        Log.Begin(request?.Key ?? 0, request?.Model ?? options.Models[0], protocol, endpoint);
 
     public Task EnterAsync(CancellationToken cancellationToken) => _slots?.WaitAsync(cancellationToken) ?? Task.CompletedTask;
 
     public void Exit() => _slots?.Release();
 
-    public TimeSpan LatencyOf(ulong key) =>
-        Latency.Sample(options.Seed is { } seed ? SimulatedAnswer.Mix(key + ((ulong)seed * 0x9E3779B97F4A7C15)) : (ulong)Random.Shared.NextInt64(long.MinValue, long.MaxValue));
+    public TimeSpan LatencyOf(ulong key) => Sample(Latency, key);
 
-    public Task WaitAsync(TimeSpan time, CancellationToken cancellationToken) =>
-        time > TimeSpan.Zero ? Task.Delay(time, options.TimeProvider, cancellationToken) : Task.CompletedTask;
+    public TimeSpan Sample(SimulatedLatency latency, ulong key) =>
+        latency.Sample(options.Seed is { } seed ? SimulatedAnswer.Mix(key + ((ulong)seed * 0x9E3779B97F4A7C15)) : (ulong)Random.Shared.NextInt64(long.MinValue, long.MaxValue));
 
     public string NextCompletionId() => $"chatcmpl-{Interlocked.Increment(ref _lastCompletion):x16}";
 }

@@ -10,6 +10,15 @@ namespace BatchBus.Simulator;
 public readonly record struct SimulatedCall(
     ulong Key, string Model, SimulatedProtocol Protocol, TimeSpan Start, TimeSpan? End, SimulatedOutcome Outcome)
 {
+    /// <summary>The endpoint that it came to: the <c>{endpoint}</c> of <c>/v2/{endpoint}</c>, or <c>v1</c>.</summary>
+    public string Endpoint { get; init; } = "v1";
+
+    /// <summary>When it began to run, on the clock of <see cref="Start"/>; null while it waits, and for a call that never ran.</summary>
+    public TimeSpan? Began { get; init; }
+
+    /// <summary>Whether it failed because a scenario made it fail: a fault, or a dead worker.</summary>
+    public bool IsFault { get; init; }
+
     /// <summary>Whether the call had arrived and had not ended at a time of <see cref="SimulatorLog.Now"/>.</summary>
     public bool WasOpenAt(TimeSpan time) => Start <= time && !(End <= time);
 }

@@ -4,7 +4,7 @@ namespace BatchBus.Simulator;
 
 /// <summary>
 /// The witness: every call that reached a model, in order of arrival. A call counts as executed from its arrival on, whatever
-/// becomes of it. Holds some 50 bytes a call and no prompts or answers. All members may be used while calls arrive.
+/// becomes of it. Holds some 80 bytes a call and no prompts or answers. All members may be used while calls arrive.
 /// </summary>
 public sealed class SimulatorLog
 {
@@ -91,7 +91,7 @@ public sealed class SimulatorLog
         }
     }
 
-    internal Ticket Begin(ulong key, string model, SimulatedProtocol protocol)
+    internal Ticket Begin(ulong key, string model, SimulatedProtocol protocol, string endpoint = SimulatedEndpoint.OpenAi)
     {
         lock (_lock)
         {
@@ -101,13 +101,25 @@ public sealed class SimulatorLog
             }
 
             var ticket = new Ticket(_count++, _clears);
-            Entry_NeedsLock(ticket.Index) = new SimulatedCall(key, model, protocol, Now, null, SimulatedOutcome.Open);
+            Entry_NeedsLock(ticket.Index) = new SimulatedCall(key, model, protocol, Now, null, SimulatedOutcome.Open) { Endpoint = endpoint };
             _maxOpen = Math.Max(_maxOpen, ++_open);
             return ticket;
         }
     }
 
-    internal void End(Ticket ticket, SimulatedOutcome outcome)
+    internal void Run(Ticket ticket)
+    {
+        lock (_lock)
+        {
+            if (ticket.Clears == _clears)
+            {
+                ref var entry = ref Entry_NeedsLock(ticket.Index);
+                entry = entry with { Began = Now };
+            }
+        }
+    }
+
+    internal void End(Ticket ticket, SimulatedOutcome outcome, bool isFault = false)
     {
         lock (_lock)
         {
@@ -117,7 +129,7 @@ public sealed class SimulatorLog
             }
 
             ref var entry = ref Entry_NeedsLock(ticket.Index);
-            entry = entry with { End = Now, Outcome = outcome };
+            entry = entry with { End = Now, Outcome = outcome, IsFault = isFault };
             _open--;
         }
     }

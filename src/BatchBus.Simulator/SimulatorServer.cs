@@ -1,4 +1,3 @@
-using BatchBus.Simulator.Jobs;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
@@ -11,7 +10,8 @@ namespace BatchBus.Simulator;
 /// A model endpoint that computes nothing: RunPod's job API under <c>/v2/{endpoint}</c> and vLLM's OpenAI-style API under <c>/v1</c>
 /// and <c>/v2/{endpoint}/openai/v1</c>, with answers that are recognisable as simulated and a log of every call, which is also served:
 /// <c>GET</c> and <c>DELETE /simulator/log</c> (JSON lines), <c>GET /simulator/counts</c>, <c>PUT /simulator/latency</c> (a text form).
-/// Any endpoint id is served; not offered are streaming, tools, images, more than one choice and <c>/runsync</c>.
+/// Any endpoint id is served, and each can be given troubles of its own: see <see cref="SimulatedEndpoint"/>, <c>/simulator/endpoints/{id}</c> and the
+/// project's README. Not offered are streaming, more than one choice and <c>/runsync</c>.
 /// </summary>
 public sealed class SimulatorServer : IAsyncDisposable
 {
@@ -19,14 +19,12 @@ public sealed class SimulatorServer : IAsyncDisposable
     private const long MaxBodyBytes = 20 * 1024 * 1024;
 
     private readonly KestrelServer _kestrel;
-    private readonly JobRoutes _jobs;
     private readonly ModelEngine _engine;
     private bool _isStopped;
 
-    private SimulatorServer(KestrelServer kestrel, JobRoutes jobs, ModelEngine engine)
+    private SimulatorServer(KestrelServer kestrel, ModelEngine engine)
     {
         _kestrel = kestrel;
-        _jobs = jobs;
         _engine = engine;
         BaseAddress = new Uri(kestrel.Features.Get<IServerAddressesFeature>()!.Addresses.Single());
     }
@@ -42,6 +40,14 @@ public sealed class SimulatorServer : IAsyncDisposable
     {
         get => _engine.Latency;
         set => _engine.Latency = value;
+    }
+
+    /// <summary>How one endpoint behaves, which can be changed at any time.</summary>
+    /// <param name="id">The <c>{endpoint}</c> of <c>/v2/{endpoint}</c>; <c>v1</c> for the routes under <c>/v1</c>.</param>
+    public SimulatedEndpoint Endpoint(string id)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(id);
+        return _engine.Endpoint(id);
     }
 
     /// <summary>Starts a server, which listens when this returns.</summary>
@@ -63,10 +69,9 @@ public sealed class SimulatorServer : IAsyncDisposable
         kestrel.Features.Get<IServerAddressesFeature>()!.Addresses.Add(options.Url);
 
         var engine = new ModelEngine(options);
-        var jobs = new JobRoutes(engine);
         try
         {
-            await kestrel.StartAsync(new SimulatorApplication(engine, jobs, options.ApiKey), cancellationToken);
+            await kestrel.StartAsync(new SimulatorApplication(engine, options.ApiKey), cancellationToken);
         }
         catch
         {
@@ -74,7 +79,7 @@ public sealed class SimulatorServer : IAsyncDisposable
             throw;
         }
 
-        return new SimulatorServer(kestrel, jobs, engine);
+        return new SimulatorServer(kestrel, engine);
     }
 
     /// <summary>Ends open calls without an answer, cancels open jobs and stops listening. Further calls do nothing.</summary>
@@ -86,7 +91,10 @@ public sealed class SimulatorServer : IAsyncDisposable
         }
 
         _isStopped = true;
-        _jobs.Stop();
+        foreach (var endpoint in _engine.Endpoints)
+        {
+            endpoint.Jobs.Stop();
+        }
 
         // Canceled at once, Kestrel breaks the connections instead of waiting for the calls on them.
         await _kestrel.StopAsync(new CancellationToken(canceled: true));

@@ -165,7 +165,14 @@ public sealed class ChatCompletionsTests
     [TestCase("""{"messages":[{"content":"hi"}]}""", 400, "BadRequestError", "role")]
     [TestCase("""{"messages":[{"role":"user","content":5}]}""", 400, "BadRequestError", "valid string")]
     [TestCase("""{"messages":[{"role":"user","content":"\ud800"}]}""", 400, "BadRequestError", "JSON decode error")]
-    [TestCase("""{"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:"}}]}]}""", 400, "BadRequestError", "image_url")]
+    [TestCase("""{"messages":[{"role":"user","content":[{"type":"input_audio","input_audio":{}}]}]}""", 400, "BadRequestError", "input_audio")]
+    [TestCase("""{"tools":[],"messages":[{"role":"user","content":"hi"}]}""", 400, "BadRequestError", "at least one tool")]
+    [TestCase("""{"tool_choice":"required","messages":[{"role":"user","content":"hi"}]}""", 400, "BadRequestError", "`tools` must be set")]
+    [TestCase(
+        """{"tools":[{"type":"function","function":{"name":"a"}}],"tool_choice":{"type":"function","function":{"name":"b"}},"messages":[{"role":"user","content":"hi"}]}""",
+        400,
+        "BadRequestError",
+        "does not match any of the specified `tools`: b")]
     [TestCase("""{"max_tokens":0,"messages":[{"role":"user","content":"hi"}]}""", 400, "BadRequestError", "max_tokens must be at least 1, got 0.")]
     [TestCase("""{"max_tokens":"9","messages":[{"role":"user","content":"hi"}]}""", 400, "BadRequestError", "valid integer")]
     [TestCase("""{"max_tokens":32768,"messages":[{"role":"user","content":"hi"}]}""", 400, "BadRequestError", "maximum context length is 32768 tokens")]

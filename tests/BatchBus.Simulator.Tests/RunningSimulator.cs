@@ -17,6 +17,9 @@ internal sealed class RunningSimulator : IAsyncDisposable
 
     public HttpClient Http { get; }
 
+    /// <summary>The endpoint that <see cref="SubmitAsync"/> uses.</summary>
+    public SimulatedEndpoint Endpoint => Server.Endpoint("ep");
+
     public SimulatorLog Log => Server.Log;
 
     public static async Task<RunningSimulator> StartAsync(SimulatorOptions? options = null) =>
@@ -84,6 +87,33 @@ internal sealed class RunningSimulator : IAsyncDisposable
             },
             $"job in {string.Join(" or ", statuses)}");
         return job;
+    }
+
+    public async Task<List<string>> SubmitAsync(int count, string prompt = "call")
+    {
+        var ids = new List<string>();
+        for (var i = 0; i < count; i++)
+        {
+            ids.Add(await SubmitAsync(Job(Chat($"{prompt} {i}"))));
+        }
+
+        return ids;
+    }
+
+    /// <summary>How many jobs are in each state, and how many workers.</summary>
+    public async Task<string> HealthAsync()
+    {
+        var health = await GetAsync("/v2/ep/health");
+        return $"queued {health["jobs"]!["inQueue"]} running {health["jobs"]!["inProgress"]} | idle {health["workers"]!["idle"]} "
+            + $"busy {health["workers"]!["running"]} init {health["workers"]!["initializing"]} throttled {health["workers"]!["throttled"]}";
+    }
+
+    /// <summary>Sends an exchange and gives the status and the body as text.</summary>
+    public async Task<(int Status, string Body)> SendAsync(HttpMethod method, string path, string? json = null)
+    {
+        using var request = new HttpRequestMessage(method, path) { Content = json is null ? null : new StringContent(json, Encoding.UTF8, "application/json") };
+        using var response = await Http.SendAsync(request);
+        return ((int)response.StatusCode, await response.Content.ReadAsStringAsync());
     }
 
     public async ValueTask DisposeAsync()

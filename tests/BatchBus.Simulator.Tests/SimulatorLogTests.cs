@@ -126,8 +126,8 @@ public sealed class SimulatorLogTests
         var open = SimulatedAnswer.KeyOf([new("user", "open")]).ToString("x16", null);
         Assert.That(text, Is.EqualTo(
             $$"""
-            {"key":"{{key}}","model":"mistral-7b","protocol":"openai","start_ms":1.5,"end_ms":1.5,"outcome":"completed"}
-            {"key":"{{open}}","model":"mistral-7b","protocol":"runpod","start_ms":1.5,"end_ms":null,"outcome":"open"}
+            {"key":"{{key}}","model":"mistral-7b","protocol":"openai","start_ms":1.5,"end_ms":1.5,"outcome":"completed","endpoint":"v1","began_ms":1.5,"fault":false}
+            {"key":"{{open}}","model":"mistral-7b","protocol":"runpod","start_ms":1.5,"end_ms":null,"outcome":"open","endpoint":"ep","began_ms":1.5,"fault":false}
 
             """));
     }

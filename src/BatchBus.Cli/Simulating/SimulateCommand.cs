@@ -58,6 +58,7 @@ internal static class SimulateCommand
                   {address}/v1               OpenAI-style
                   {address}/v2/<any id>      RunPod's job interface
                   {address}/simulator/log    every call so far
+                  {address}/simulator/endpoints/<id>   PUT here what goes wrong on an endpoint
                 """);
             await Task.Delay(Timeout.Infinite, cancellationToken);
             return ExitCodes.Succeeded;

@@ -13,6 +13,9 @@ internal sealed class ChatRequest
     private const int TokensPerMessage = 4;
     private const int MaxStopStrings = 4;
 
+    // About what a vision model makes of a picture of ordinary size.
+    private const int TokensPerImage = 576;
+
     // vLLM keeps the prompt cache in blocks of this many tokens.
     private const int CacheBlock = 16;
 
@@ -21,6 +24,8 @@ internal sealed class ChatRequest
     private double? _temperature;
     private double? _topP;
     private bool _stream;
+    private int _images;
+    private int _toolCharacters;
 
     /// <summary>The asked-for model; null where the body names none.</summary>
     public string? Model { get; private set; }
@@ -39,17 +44,23 @@ internal sealed class ChatRequest
 
     public string[] Stop { get; private set; } = [];
 
+    /// <summary>The tool call that the answer has to be; null for a text.</summary>
+    public ToolCall? ToolCall { get; private set; }
+
+    /// <summary>Those of the texts looked for that occur in the messages.</summary>
+    public string[] Markers { get; private set; } = [];
+
     /// <summary>The limit that the caller set on the answer, in tokens.</summary>
     public int? MaxTokens => (int?)(_maxCompletionTokens ?? _maxTokens);
 
     /// <exception cref="ChatRejection">The body is not a chat completion's.</exception>
-    public static ChatRequest Read(in ReadOnlySequence<byte> json)
+    public static ChatRequest Read(in ReadOnlySequence<byte> json, params string[] markers)
     {
         var reader = new Utf8JsonReader(json);
         var request = new ChatRequest();
         try
         {
-            request.ReadBody(ref reader);
+            request.ReadBody(ref reader, markers);
         }
         catch (Exception exception) when (exception is JsonException or InvalidOperationException)
         {
@@ -135,7 +146,7 @@ internal sealed class ChatRequest
             ? reader.GetString()!
             : throw ChatRejection.Invalid("string_type", name, "Input should be a valid string");
 
-    private void ReadBody(ref Utf8JsonReader reader)
+    private void ReadBody(ref Utf8JsonReader reader, string[] markers)
     {
         reader.Read();
         if (reader.TokenType != JsonTokenType.StartObject)
@@ -144,6 +155,8 @@ internal sealed class ChatRequest
         }
 
         List<ChatMessage>? messages = null;
+        JsonElement tools = default;
+        JsonElement choice = default;
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
             if (reader.ValueTextEquals("messages"u8))
@@ -175,6 +188,16 @@ internal sealed class ChatRequest
             {
                 Stop = ReadStop(ref reader);
             }
+            else if (reader.ValueTextEquals("tools"u8))
+            {
+                var start = reader.BytesConsumed;
+                tools = JsonElement.ParseValue(ref reader);
+                _toolCharacters = (int)(reader.BytesConsumed - start);
+            }
+            else if (reader.ValueTextEquals("tool_choice"u8))
+            {
+                choice = JsonElement.ParseValue(ref reader);
+            }
             else if (reader.ValueTextEquals("stream"u8))
             {
                 reader.Read();
@@ -190,6 +213,8 @@ internal sealed class ChatRequest
         // Anything after the object makes the reader throw here.
         reader.Read();
         Take(messages ?? throw ChatRejection.Invalid("missing", "messages", "Field required"));
+        ToolCall = ToolCall.Of(tools, choice);
+        Markers = markers.Length == 0 ? [] : [.. markers.Where(marker => messages.Exists(message => message.Text.Contains(marker, StringComparison.Ordinal)))];
     }
 
     private static string[] ReadStop(ref Utf8JsonReader reader)
@@ -212,7 +237,7 @@ internal sealed class ChatRequest
         }
     }
 
-    private static List<ChatMessage> ReadMessages(ref Utf8JsonReader reader)
+    private List<ChatMessage> ReadMessages(ref Utf8JsonReader reader)
     {
         reader.Read();
         if (reader.TokenType != JsonTokenType.StartArray)
@@ -229,7 +254,7 @@ internal sealed class ChatRequest
         return messages.Count > 0 ? messages : throw ChatRejection.Invalid("too_short", "messages", "List should have at least 1 item");
     }
 
-    private static ChatMessage ReadMessage(ref Utf8JsonReader reader)
+    private ChatMessage ReadMessage(ref Utf8JsonReader reader)
     {
         if (reader.TokenType != JsonTokenType.StartObject)
         {
@@ -266,7 +291,7 @@ internal sealed class ChatRequest
         : reader.ValueTextEquals("assistant"u8) ? "assistant"
         : null;
 
-    private static string ReadContent(ref Utf8JsonReader reader)
+    private string ReadContent(ref Utf8JsonReader reader)
     {
         switch (reader.TokenType)
         {
@@ -276,7 +301,10 @@ internal sealed class ChatRequest
                 var texts = new List<string>();
                 while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
                 {
-                    texts.Add(ReadPart(ref reader));
+                    if (ReadPart(ref reader) is { } text)
+                    {
+                        texts.Add(text);
+                    }
                 }
 
                 return string.Join('\n', texts);
@@ -285,7 +313,8 @@ internal sealed class ChatRequest
         }
     }
 
-    private static string ReadPart(ref Utf8JsonReader reader)
+    /// <returns>Null for an image, which has no text.</returns>
+    private string? ReadPart(ref Utf8JsonReader reader)
     {
         if (reader.TokenType != JsonTokenType.StartObject)
         {
@@ -312,7 +341,13 @@ internal sealed class ChatRequest
             }
         }
 
-        return type == "text" ? text : throw ChatRejection.BadRequest($"This model takes text only: a part of type '{type}' is not supported.", "messages");
+        if (type == "image_url")
+        {
+            _images++;
+            return null;
+        }
+
+        return type == "text" ? text : throw ChatRejection.BadRequest($"This model takes text and images: a part of type '{type}' is not supported.", "messages");
     }
 
     private void Take(List<ChatMessage> messages)
@@ -327,6 +362,7 @@ internal sealed class ChatRequest
             PromptTokens += SimulatedAnswer.TokensOf(message.Text) + TokensPerMessage;
         }
 
+        PromptTokens += (_images * TokensPerImage) + SimulatedAnswer.TokensIn(_toolCharacters);
         CachedTokens = SimulatedAnswer.TokensOf(system) / CacheBlock * CacheBlock;
     }
 }

@@ -16,9 +16,13 @@ internal sealed class Job
     /// <summary>What to answer; null for a job that failed on arrival.</summary>
     public ChatRequest? Request { get; init; }
 
-    public string? Error { get; init; }
+    public string? Error { get; set; }
 
-    public required SimulatorLog.Ticket Ticket { get; init; }
+    /// <summary>What a scenario has in store for it.</summary>
+    public SimulatedFault? Fault { get; init; }
+
+    /// <summary>Its execution in the log; the last one, where there were two.</summary>
+    public required SimulatorLog.Ticket Ticket { get; set; }
 
     public required DateTimeOffset Submitted { get; init; }
 
@@ -28,6 +32,13 @@ internal sealed class Job
     public required DateTimeOffset Expires { get; set; }
 
     public JobStatus Status { get; set; }
+
+    public string? WorkerId { get; set; }
+
+    public int Retries { get; set; }
+
+    /// <summary>How often its status was told to go backwards since it began to run, or since it ended.</summary>
+    public int BackwardSteps { get; set; }
 
     public DateTimeOffset Started { get; set; }
 

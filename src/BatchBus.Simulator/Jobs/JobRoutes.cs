@@ -1,75 +1,72 @@
-using System.Collections.Concurrent;
 using System.Text.Json;
+using BatchBus.Simulator.Scripting;
 using Microsoft.AspNetCore.Http;
 
 namespace BatchBus.Simulator.Jobs;
 
 /// <summary>RunPod's job API.</summary>
-internal sealed class JobRoutes(ModelEngine engine)
+internal static class JobRoutes
 {
     private const int MaxBodyBytes = 10 * 1024 * 1024;
     private const string Status = "/status/";
     private const string Cancel = "/cancel/";
 
-    private readonly ConcurrentDictionary<string, JobEndpoint> _endpoints = [];
+    public static Task RefuseAsync(HttpContext context) => context.SendPageAsync(StatusCodes.Status401Unauthorized);
 
-    public static Task RefuseAsync(HttpContext context) => SendErrorAsync(context, StatusCodes.Status401Unauthorized);
-
-    public Task ServeAsync(HttpContext context, string endpointId, string operation)
+    /// <summary>Tells by which operation a request goes.</summary>
+    public static SimulatedOperation? OperationOf(string method, string path) => method switch
     {
-        var endpoint = _endpoints.GetOrAdd(endpointId, static (_, owner) => new JobEndpoint(owner), engine);
-        return context.Request.Method switch
-        {
-            "POST" when operation == "/run" => RunAsync(context, endpoint),
-            "GET" when operation == "/health" => SendHealthAsync(context, endpoint),
-            "GET" when operation.StartsWith(Status, StringComparison.Ordinal) =>
-                SendAsync(context, endpoint.Find(operation[Status.Length..]), static (job, writer) => job.Write(writer)),
-            "POST" when operation.StartsWith(Cancel, StringComparison.Ordinal) =>
-                SendAsync(context, endpoint.Cancel(operation[Cancel.Length..]), static (job, writer) => job.WriteStatus(writer)),
-            _ => SendErrorAsync(context, StatusCodes.Status404NotFound),
-        };
-    }
+        "POST" when path == "/run" => SimulatedOperation.Run,
+        "GET" when path.StartsWith(Status, StringComparison.Ordinal) => SimulatedOperation.Status,
+        "POST" when path.StartsWith(Cancel, StringComparison.Ordinal) => SimulatedOperation.Cancel,
+        _ => null,
+    };
 
-    /// <summary>Cancels the jobs that are open.</summary>
-    public void Stop()
+    public static Task ServeAsync(HttpContext context, SimulatedEndpoint endpoint, string path) => OperationOf(context.Request.Method, path) switch
     {
-        foreach (var endpoint in _endpoints.Values)
-        {
-            endpoint.Stop();
-        }
-    }
+        SimulatedOperation.Run => RunAsync(context, endpoint),
+        SimulatedOperation.Status => SendAsync(
+            context, endpoint, SimulatedOperation.Status, jobs => jobs.Find(path[Status.Length..]), static (job, writer) => job.Write(writer)),
+        SimulatedOperation.Cancel => SendAsync(
+            context, endpoint, SimulatedOperation.Cancel, jobs => jobs.Cancel(path[Cancel.Length..]), static (job, writer) => job.WriteStatus(writer)),
+        _ when context.Request.Method == "GET" && path == "/health" => SendHealthAsync(context, endpoint),
+        _ => context.SendPageAsync(StatusCodes.Status404NotFound),
+    };
 
-    private static async Task RunAsync(HttpContext context, JobEndpoint endpoint)
+    private static async Task RunAsync(HttpContext context, SimulatedEndpoint endpoint)
     {
         var body = await context.ReadBodyAsync();
         var isTooLarge = body.Length > MaxBodyBytes;
         var request = isTooLarge ? null : JobRequest.Read(body);
-        JobState? job = request is null ? null : endpoint.Submit(request);
+        SimulatedFault? fault = null;
+        var job = request is null ? null : endpoint.Jobs.Submit(request, out fault);
         context.Request.BodyReader.AdvanceTo(body.End);
-        await (isTooLarge ? SendErrorAsync(context, StatusCodes.Status413PayloadTooLarge)
-            : job is null ? SendErrorAsync(context, StatusCodes.Status400BadRequest)
-            : SendAsync(context, job, static (accepted, writer) => accepted.WriteStatus(writer)));
+        await (isTooLarge ? context.SendPageAsync(StatusCodes.Status413PayloadTooLarge)
+            : request is null ? context.SendPageAsync(StatusCodes.Status400BadRequest)
+            : job is null ? fault!.RefuseAsync(context)
+            : SendAsync(context, job.Value, fault, static (accepted, writer) => accepted.WriteStatus(writer)));
     }
 
-    private static Task SendAsync(HttpContext context, JobState? state, Action<JobState, Utf8JsonWriter> write)
+    private static Task SendAsync(
+        HttpContext context, SimulatedEndpoint endpoint, SimulatedOperation operation, Func<JobEndpoint, JobState?> ask, Action<JobState, Utf8JsonWriter> write)
     {
-        if (state is not { } job)
-        {
-            return SendErrorAsync(context, StatusCodes.Status404NotFound);
-        }
+        var fault = endpoint.ChooseFault(operation, []);
+        return fault is { IsRefusal: true } ? fault.RefuseAsync(context)
+            : ask(endpoint.Jobs) is { } job ? SendAsync(context, job, fault, write)
+            : context.SendPageAsync(StatusCodes.Status404NotFound);
+    }
 
+    private static Task SendAsync(HttpContext context, JobState job, SimulatedFault? fault, Action<JobState, Utf8JsonWriter> write)
+    {
         var json = JsonBody.Begin();
         write(job, json.Writer);
-        return json.SendAsync(context);
+        return fault.SendAsync(context, json);
     }
 
-    // RunPod documents no body for its own errors and its gateway sends HTML: no client should lean on JSON here.
-    private static Task SendErrorAsync(HttpContext context, int status) =>
-        context.SendTextAsync(status, "text/html", $"<html><body><h1>{status}</h1></body></html>");
-
-    private static Task SendHealthAsync(HttpContext context, JobEndpoint endpoint)
+    private static Task SendHealthAsync(HttpContext context, SimulatedEndpoint endpoint)
     {
-        var jobs = endpoint.Count();
+        var jobs = endpoint.Jobs.Count();
+        var workers = endpoint.CountWorkers();
         var json = JsonBody.Begin();
         var writer = json.Writer;
         writer.WriteStartObject();
@@ -78,16 +75,16 @@ internal sealed class JobRoutes(ModelEngine engine)
         writer.WriteNumber("failed"u8, jobs.Failed);
         writer.WriteNumber("inProgress"u8, jobs.InProgress);
         writer.WriteNumber("inQueue"u8, jobs.InQueue);
-        writer.WriteNumber("retried"u8, 0);
+        writer.WriteNumber("retried"u8, jobs.Retried);
         writer.WriteEndObject();
 
-        // One worker, which is always there.
+        // One with a dead engine counts as healthy: RunPod does not notice.
         writer.WriteStartObject("workers"u8);
-        writer.WriteNumber("idle"u8, jobs.InProgress == 0 ? 1 : 0);
-        writer.WriteNumber("initializing"u8, 0);
-        writer.WriteNumber("ready"u8, 1);
-        writer.WriteNumber("running"u8, jobs.InProgress == 0 ? 0 : 1);
-        writer.WriteNumber("throttled"u8, 0);
+        writer.WriteNumber("idle"u8, workers.Idle);
+        writer.WriteNumber("initializing"u8, workers.Initializing);
+        writer.WriteNumber("ready"u8, workers.Idle + workers.Running);
+        writer.WriteNumber("running"u8, workers.Running);
+        writer.WriteNumber("throttled"u8, workers.Throttled);
         writer.WriteNumber("unhealthy"u8, 0);
         writer.WriteEndObject();
         writer.WriteEndObject();

@@ -1,10 +1,9 @@
 using System.Text.Json;
-using BatchBus.Simulator.Chat;
 
 namespace BatchBus.Simulator.Jobs;
 
 /// <summary>A job as it was at one moment.</summary>
-internal readonly record struct JobState(Job Job, JobStatus Status, DateTimeOffset Started, DateTimeOffset Ended)
+internal readonly record struct JobState(Job Job, JobStatus Status, DateTimeOffset Started, DateTimeOffset Ended, int Retries, string? WorkerId)
 {
     public void WriteStatus(Utf8JsonWriter writer)
     {
@@ -26,7 +25,7 @@ internal readonly record struct JobState(Job Job, JobStatus Status, DateTimeOffs
         if (Status != JobStatus.InQueue)
         {
             writer.WriteNumber("delayTime"u8, (long)(Started - Job.Submitted).TotalMilliseconds);
-            writer.WriteString("workerId"u8, "simulator"u8);
+            writer.WriteString("workerId"u8, WorkerId);
         }
 
         writer.WriteString("id"u8, Job.Id);
@@ -34,7 +33,7 @@ internal readonly record struct JobState(Job Job, JobStatus Status, DateTimeOffs
         {
             // A list, because the worker is a generator whose yields RunPod collects.
             writer.WriteStartArray("output"u8);
-            ChatAnswer.To(request).Write(writer, request, Job.CompletionId, Started.ToUnixTimeSeconds());
+            SpoiledJob.WriteOutput(writer, Job, request, Started.ToUnixTimeSeconds());
             writer.WriteEndArray();
         }
 
@@ -43,7 +42,7 @@ internal readonly record struct JobState(Job Job, JobStatus Status, DateTimeOffs
             writer.WriteString("error"u8, Job.Error);
         }
 
-        writer.WriteNumber("retries"u8, 0);
+        writer.WriteNumber("retries"u8, Retries);
         writer.WriteString("status"u8, Name(Status));
         writer.WriteEndObject();
     }

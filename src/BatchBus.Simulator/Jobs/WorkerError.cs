@@ -8,6 +8,9 @@ namespace BatchBus.Simulator.Jobs;
 /// </summary>
 internal static class WorkerError
 {
+    /// <summary>What a worker says of each job once its engine is dead.</summary>
+    public const string DeadEngine = "vLLM server process is not running; worker is unhealthy";
+
     public static string Of(string message) => $"{{'message': {Quote(message)}, 'type': 'worker_error', 'code': None}}";
 
     /// <summary>A string as Python's <c>repr</c> writes it.</summary>
