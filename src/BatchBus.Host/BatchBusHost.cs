@@ -62,7 +62,7 @@ public static class BatchBusHost
             .Validate(options => options.UsageRetention > TimeSpan.Zero && options.UsageRetention <= UsageOptions.Longest, $"{UsageOptions.Section}:UsageRetention must be more than 0 and at most {UsageOptions.Longest.TotalDays:0} days.")
             .ValidateOnStart();
         services.AddBatchBusInference(builder.Configuration);
-        services.AddHealthChecks().AddCheck<RedisHealth>("redis", tags: [ReadyTag]);
+        services.AddHealthChecks().AddCheck<RedisHealth>("redis", tags: [ReadyTag]).AddCheck<EndpointHealth>("endpoints", tags: [ReadyTag]);
         services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(30));
         await services.AddRedisAsync(settings);
         await services.AddSimulatorAsync();
@@ -287,7 +287,10 @@ public static class BatchBusHost
             }
             else
             {
-                HostLog.Endpoint(log, model.Name, model.Endpoint!.GetLeftPart(UriPartial.Path), model.Protocol);
+                foreach (var endpoint in model.Endpoints)
+                {
+                    HostLog.Endpoint(log, endpoint.Name, endpoint.Address.GetLeftPart(UriPartial.Path), endpoint.Protocol);
+                }
             }
         }
     }

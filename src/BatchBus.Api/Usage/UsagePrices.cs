@@ -73,7 +73,7 @@ internal sealed class UsagePrices(ModelCatalog catalog)
     /// <param name="used">What the workspace used of its model in the same time; null for nothing.</param>
     public EndpointUsage Of(EndpointTime time, ModelUsage? used)
     {
-        var rate = catalog.TryGetModel(time.Endpoint, out var model) ? model.DollarsPerGpuSecond : null;
+        var rate = catalog.TryGetModel(time.Endpoint.Split('/')[0], out var model) ? model.DollarsPerGpuSecond : null;
         var idle = time.Billed > time.Busy ? time.Billed - time.Busy : TimeSpan.Zero;
         double? utilization = time.Billed > TimeSpan.Zero ? time.Busy / time.Billed : null;
         double? breakEven = used is { Cost.Dollars: { } cost, Managed.Dollars: > 0 and var managed, Simulated: false } ? (double)(cost / managed) : null;
@@ -94,7 +94,7 @@ internal sealed class UsagePrices(ModelCatalog catalog)
     private static UsageCost CostOf(CatalogModel? model, TimeSpan gpuTime)
     {
         var dollars = gpuTime > TimeSpan.Zero ? Dollars(gpuTime, model?.DollarsPerGpuSecond) : null;
-        var basis = dollars is null ? Unknown : model!.Protocol is ModelProtocol.RunPodJobs ? ByGpuSeconds : ByTokens;
+        var basis = dollars is null ? Unknown : model!.Endpoints.Any(endpoint => endpoint.Protocol is ModelProtocol.RunPodJobs) ? ByGpuSeconds : ByTokens;
         return new UsageCost(dollars, basis, model?.DollarsPerGpuSecond);
     }
 

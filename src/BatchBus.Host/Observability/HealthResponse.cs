@@ -17,7 +17,7 @@ internal static class HealthResponse
         foreach (var (name, entry) in report.Entries)
         {
             json.WriteStartObject(name == "masstransit-bus" ? "rabbitmq" : name);
-            json.WriteString("status", Word(entry.Status));
+            json.WriteString("status", entry.Data.ContainsKey(EndpointHealth.Alarm) ? "alarm" : Word(entry.Status));
             json.WriteString("description", entry.Description);
             json.WriteEndObject();
         }

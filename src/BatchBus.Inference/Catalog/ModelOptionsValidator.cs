@@ -24,17 +24,17 @@ internal sealed partial class ModelOptionsValidator : IValidateOptions<ModelOpti
             yield return " is no model name: use up to 64 lower-case letters, digits, dots and hyphens, and begin with a letter or digit.";
         }
 
-        foreach (var problem in EndpointProblems(options))
+        foreach (var found in EndpointProblems(options))
         {
-            yield return problem;
+            yield return found;
         }
 
         foreach (var (fallback, index) in options.Fallbacks.Select((fallback, index) => (fallback, index)))
         {
             var problems = fallback.HasEndpoint ? EndpointProblems(fallback) : [" names no endpoint; set BaseUrl or EndpointId."];
-            foreach (var problem in problems)
+            foreach (var found in problems)
             {
-                yield return $":Fallbacks:{index}{problem}";
+                yield return $":Fallbacks:{index}{found}";
             }
         }
 

@@ -16,7 +16,7 @@ public sealed class EndpointMeter(IConnectionMultiplexer redis, IOptions<UsageOp
     private IDatabase Database => redis.GetDatabase();
 
     /// <summary>Adds what was measured since the last time.</summary>
-    /// <param name="endpoint">The endpoint: the name of the model that it serves.</param>
+    /// <param name="endpoint">The endpoint: the name of the model that it serves, of a further one with its rank, as <c>mistral-7b/2</c>.</param>
     /// <param name="day">The UTC day that it counts for.</param>
     /// <param name="billedMicroseconds">GPU time that was billed.</param>
     /// <param name="busyMicroseconds">GPU time in which there were requests to answer.</param>

@@ -1,5 +1,6 @@
 using BatchBus.Inference.Catalog;
 using BatchBus.Storage.Endpoints;
+using BatchBus.Storage.Usage;
 using BatchBus.Worker.Execution;
 using BatchBus.Worker.Leases;
 using Microsoft.Extensions.Hosting;
@@ -12,7 +13,9 @@ namespace BatchBus.Worker.Endpoints;
 /// Once a second and endpoint: agrees with the other workers on shares and on what is out of use, asks the endpoint how it is, and lets a
 /// request try one that is out of use when its time has come.
 /// </summary>
-internal sealed partial class EndpointKeeper(ModelWorkers workers, EndpointStore store, HeldPages held, TimeProvider time, ILogger<EndpointKeeper> logger) : BackgroundService
+internal sealed partial class EndpointKeeper(
+    ModelWorkers workers, EndpointStore store, EndpointMeter meter, HeldPages held, TimeProvider time, ILogger<EndpointKeeper> logger)
+    : BackgroundService
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan TrialInterval = TimeSpan.FromSeconds(15);
@@ -22,6 +25,7 @@ internal sealed partial class EndpointKeeper(ModelWorkers workers, EndpointStore
 
     private static readonly TimeSpan CheckInterval = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan OutageCheckInterval = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan MeterInterval = TimeSpan.FromSeconds(10);
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
         => await Task.WhenAll(workers.All.SelectMany(worker => worker.Endpoints.Gates.Select(gate => KeepAsync(worker, gate, stoppingToken))));
@@ -74,6 +78,7 @@ internal sealed partial class EndpointKeeper(ModelWorkers workers, EndpointStore
             LogChange(gate);
         }
 
+        await MeterAsync(worker, gate, share.IsFirst, keeping);
         var isBack = await CheckAsync(worker, gate, keeping, cancellationToken);
         if (gate.WantsTrial && worker.Held > 0 && await store.ClaimTrialAsync(name, isBack ? TimeSpan.Zero : gate.IsStopped ? StoppedInterval : TrialInterval))
         {
@@ -98,7 +103,7 @@ internal sealed partial class EndpointKeeper(ModelWorkers workers, EndpointStore
     private async Task<bool> CheckAsync(ModelWorker worker, EndpointGate gate, Keeping keeping, CancellationToken cancellationToken)
     {
         var isOut = gate.IsOutOfUse;
-        if ((!isOut && (gate.Endpoint.Protocol is not ModelProtocol.RunPodJobs || worker.Held == 0))
+        if ((!isOut && gate.Endpoint.Protocol is not ModelProtocol.RunPodJobs)
             || time.GetElapsedTime(keeping.CheckedAt) < (isOut ? OutageCheckInterval : CheckInterval))
         {
             return false;
@@ -120,6 +125,21 @@ internal sealed partial class EndpointKeeper(ModelWorkers workers, EndpointStore
         return isBack && isOut;
     }
 
+    /// <summary>Adds up what the endpoint's GPUs were billed for, which one worker does for all, and what this worker kept busy.</summary>
+    private async Task MeterAsync(ModelWorker worker, EndpointGate gate, bool isFirst, Keeping keeping)
+    {
+        if (gate.Endpoint.Protocol is not ModelProtocol.RunPodJobs || time.GetElapsedTime(keeping.MeteredAt) < MeterInterval)
+        {
+            return;
+        }
+
+        keeping.MeteredAt = time.GetTimestamp();
+        var (billed, busy) = worker.Endpoints.Change(gate.GpuTime);
+        var (newlyBilled, newlyBusy) = (isFirst ? billed - keeping.Billed : TimeSpan.Zero, busy - keeping.Busy);
+        (keeping.Billed, keeping.Busy) = (billed, busy);
+        await meter.AddAsync(gate.Endpoint.Name, DateOnly.FromDateTime(time.GetUtcNow().UtcDateTime), (long)newlyBilled.TotalMicroseconds, (long)newlyBusy.TotalMicroseconds);
+    }
+
     private void LogChange(EndpointGate gate)
     {
         if (gate.IsStopped)
@@ -136,9 +156,15 @@ internal sealed partial class EndpointKeeper(ModelWorkers workers, EndpointStore
         }
     }
 
-    private sealed class Keeping(long checkedAt)
+    private sealed class Keeping(long now)
     {
-        public long CheckedAt { get; set; } = checkedAt;
+        public long CheckedAt { get; set; } = now;
+
+        public long MeteredAt { get; set; } = now;
+
+        public TimeSpan Billed { get; set; }
+
+        public TimeSpan Busy { get; set; }
 
         public bool WasSilent { get; set; }
     }

@@ -2,6 +2,7 @@ using System.Net;
 using System.Text.Json;
 using BatchBus.Contracts;
 using BatchBus.Storage.Batches;
+using BatchBus.Storage.Pages;
 using BatchBus.Storage.Requests;
 using BatchBus.Storage.Results;
 using BatchBus.Storage.Usage;
@@ -152,7 +153,7 @@ public sealed class UsageTests(Mode mode)
         var upload = await batches.BeginUploadAsync();
         await upload.AddAsync(model, yieldsToStage: false, new StoredRequest(0, "a", 1, "", "{}"u8.ToArray()));
         var record = (await batches.CommitAsync(upload, workspace, null, null, TimeSpan.FromHours(1)))!;
-        await _server.Part<ResultStore>().StoreAsync(record.BatchId, 0, [(0, new StoredResult(0, "a", RequestOutcome.Succeeded, input, cached, output, gpuSeconds * 1_000_000L, "{}\n"u8.ToArray()))]);
+        await _server.Part<ResultStore>().StoreAsync(new Page(record.BatchId, 0, 0, 1), "tests", [(0, new StoredResult(0, "a", RequestOutcome.Succeeded, input, cached, output, gpuSeconds * 1_000_000L, "{}\n"u8.ToArray()))]);
         await batches.CloseAsync(record.BatchId, BatchEndReason.Completed);
         await _server.Part<UsageLedger>().RecordAsync((await batches.FindAsync(record.BatchId))!);
     }

@@ -1,5 +1,6 @@
 using BatchBus.Contracts;
 using BatchBus.Storage.Batches;
+using BatchBus.Storage.Pages;
 using BatchBus.Storage.Fleet;
 using BatchBus.Storage.Usage;
 using CsCheck;
@@ -24,12 +25,12 @@ public sealed class UsageLedgerTests(StoreServer server) : StoreFixture(server)
     public async Task Usage_counts_on_the_day_of_the_end_by_model_and_stays_when_the_batch_is_deleted()
     {
         var early = await BatchAsync("a", "b", "a", null);
-        await Results.StoreAsync(early.BatchId, 0, [(0, Result(0)), (1, Result(2, RequestOutcome.Errored))]);
-        await Results.StoreAsync(early.BatchId, 1, [(0, Result(1))]);
+        await Results.StoreAsync(new Page(early.BatchId, 0, 0, 1), "tests", [(0, Result(0)), (1, Result(2, RequestOutcome.Errored))]);
+        await Results.StoreAsync(new Page(early.BatchId, 1, 0, 1), "tests", [(0, Result(1))]);
         await EndAsync(early);
         Time.Advance(TimeSpan.FromDays(1));
         var late = await BatchAsync("a");
-        await Results.StoreAsync(late.BatchId, 0, [(0, Result(0))]);
+        await Results.StoreAsync(new Page(late.BatchId, 0, 0, 1), "tests", [(0, Result(0))]);
         await EndAsync(late);
 
         await Batches.DeleteAsync(await ReadAsync(early));
@@ -52,7 +53,7 @@ public sealed class UsageLedgerTests(StoreServer server) : StoreFixture(server)
     public async Task An_open_batch_counts_so_far_on_the_present_day()
     {
         var record = await BatchAsync("a", "a");
-        await Results.StoreAsync(record.BatchId, 0, [(1, Result(1))]);
+        await Results.StoreAsync(new Page(record.BatchId, 0, 0, 1), "tests", [(1, Result(1))]);
 
         Time.Advance(TimeSpan.FromDays(1));
 
@@ -72,7 +73,7 @@ public sealed class UsageLedgerTests(StoreServer server) : StoreFixture(server)
     {
         CreateLedger(new UsageOptions { UsageRetention = TimeSpan.FromDays(3) });
         var record = await BatchAsync("a");
-        await Results.StoreAsync(record.BatchId, 0, [(0, Result(0))]);
+        await Results.StoreAsync(new Page(record.BatchId, 0, 0, 1), "tests", [(0, Result(0))]);
         await EndAsync(record);
         var key = $"batchbus:usage:{_workspace}:{Today:yyyy-MM-dd}";
 
@@ -115,7 +116,7 @@ public sealed class UsageLedgerTests(StoreServer server) : StoreFixture(server)
                 var lane = life.Record.Lanes[draw % 2];
                 var position = draw / 2;
                 var result = Result(draw) with { Outcome = draw % 3 == 0 ? RequestOutcome.Errored : RequestOutcome.Succeeded };
-                if (position < lane.Count && await Results.StoreAsync(life.Record.BatchId, lane.Number, [(position, result)]) is Storage.Results.StoreStatus.Stored)
+                if (position < lane.Count && await Results.StoreAsync(new Page(life.Record.BatchId, lane.Number, 0, 1), "tests", [(position, result)]) is Storage.Results.StoreStatus.Stored)
                 {
                     life.Results.Add((lane.Model!, Tally(draw) with { Succeeded = draw % 3 == 0 ? 0 : 1, Errored = draw % 3 == 0 ? 1 : 0 }));
                 }
