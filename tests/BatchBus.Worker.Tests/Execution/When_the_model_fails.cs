@@ -71,7 +71,7 @@ public sealed class When_the_model_fails
     {
         using var others = new SemaphoreSlim(0);
         await LetTimePassUntilAsync(_worker.DisposeAsync().AsTask(), "the worker with one slot stopped");
-        _worker = await WorkerHost.StartAsync(slots: 2, time: _time);
+        _worker = await WorkerHost.StartAsync(slots: 8, time: _time);
         var record = await _worker.BatchAsync(8);
         var gate = _worker.Worker.Endpoints.Gates[0];
         _worker.Model.Answer = async (index, _, cancellationToken) =>
