@@ -16,7 +16,6 @@ internal sealed class EndpointGate(ModelEndpoint endpoint, IModelClient client, 
     private readonly GpuMeter _gpu = new(time);
     private int _share = endpoint.MaxInFlight is null ? int.MaxValue : 0;
     private bool _trialReady;
-    private bool _trialUnderWay;
     private bool _isCold;
     private DateTimeOffset _closedAt;
 
@@ -39,8 +38,8 @@ internal sealed class EndpointGate(ModelEndpoint endpoint, IModelClient client, 
     /// <summary>Why the endpoint is out of use; null where it is not.</summary>
     public string? Reason { get; private set; }
 
-    /// <summary>Whether a trial would be of use: the endpoint is out of use and none is prepared or under way.</summary>
-    public bool WantsTrial => _circuit.IsOpen && !_trialReady && !_trialUnderWay;
+    /// <summary>Whether a trial is to be prepared. One that is under way does not stand in its way: it may hang for as long as the endpoint does.</summary>
+    public bool WantsTrial => _circuit.IsOpen && !_trialReady;
 
     /// <summary>Whether the other workers were told of the last change that this one made out.</summary>
     public bool IsPublished { get; set; } = true;
@@ -55,10 +54,10 @@ internal sealed class EndpointGate(ModelEndpoint endpoint, IModelClient client, 
             return null;
         }
 
-        (_trialUnderWay, _trialReady) = (_circuit.IsOpen, false);
+        _trialReady = false;
         _gpu.Advance(InFlight);
         InFlight++;
-        return new EndpointCall(this, _circuit.Epoch, time.GetTimestamp(), _trialUnderWay, _gpu.PerRequest, Successes);
+        return new EndpointCall(this, _circuit.Epoch, time.GetTimestamp(), _circuit.IsOpen, _gpu.PerRequest, Successes);
     }
 
     /// <summary>A call is over. Returns the GPU time that it was given.</summary>
@@ -67,7 +66,6 @@ internal sealed class EndpointGate(ModelEndpoint endpoint, IModelClient client, 
     public TimeSpan Complete(in EndpointCall call, InferenceOutcome? outcome)
     {
         _gpu.Advance(InFlight);
-        _trialUnderWay &= !call.IsTrial;
         switch (outcome)
         {
             case InferenceOutcome.Succeeded succeeded:

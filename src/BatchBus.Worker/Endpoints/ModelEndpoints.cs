@@ -1,4 +1,5 @@
 using BatchBus.Inference;
+using BatchBus.Inference.Catalog;
 using BatchBus.Worker.Execution;
 
 namespace BatchBus.Worker.Endpoints;
@@ -12,6 +13,9 @@ internal sealed class ModelEndpoints(IReadOnlyList<EndpointGate> gates, SlotQueu
     private readonly Lock _lock = new();
 
     public IReadOnlyList<EndpointGate> Gates => gates;
+
+    /// <summary>Whether calls may leave jobs behind that another worker can go on with.</summary>
+    public bool UseJobs { get; } = gates.Any(gate => gate.Endpoint.Protocol is ModelProtocol.RunPodJobs);
 
     /// <summary>Begins a call, for which there is a slot; null when the endpoints have changed since that was given.</summary>
     public EndpointCall? TryBegin()

@@ -84,11 +84,12 @@ internal sealed class ModelWorker
     }
 
     /// <summary>Waits for a slot, in turn with others, and for an endpoint that takes the call.</summary>
-    public async Task<EndpointCall> BeginAsync(HeldPage page, CancellationToken cancellationToken)
+    /// <exception cref="OperationCanceledException">The page was withdrawn.</exception>
+    public async Task<EndpointCall> BeginAsync(HeldPage page)
     {
         while (true)
         {
-            await _slots.TakeAsync(page.Workspace, page.Weight, cancellationToken);
+            await _slots.TakeAsync(page.Workspace, page.Weight, page.Withdrawn);
             if (Endpoints.TryBegin() is { } call)
             {
                 return call;

@@ -61,9 +61,12 @@ internal sealed partial class PageExecution(
             () => requests.ReadAsync(Page.BatchId, Page.Lane, Page.From, Page.Count), time, logger, cancellationToken);
         var open = Enumerable.Range(0, pageRequests.Count).Where(i => !lease.Finished[i]).ToList();
         Leave(Page.Count - open.Count);
-        foreach (var (position, job) in await StoreRetry.RunAsync(() => pages.JobsAsync(Page), time, logger, cancellationToken))
+        if (worker.Endpoints.UseJobs)
         {
-            _jobs[position] = job;
+            foreach (var (position, job) in await StoreRetry.RunAsync(() => pages.JobsAsync(Page), time, logger, cancellationToken))
+            {
+                _jobs[position] = job;
+            }
         }
 
         var stored = lease.Attempt <= MostLapses
@@ -179,7 +182,7 @@ internal sealed partial class PageExecution(
 
                         var pause = Pause(failures, policy.BlamesEndpoint ? LongestPauseOfEndpoint : LongestPause, failed.RetryAfter);
                         Log.CallFailed(logger, BatchId.Format(Page.BatchId), request.CustomId, held.Model, failed.Error, failed.Message, pause.TotalSeconds);
-                        await Task.Delay(pause, time, cancellationToken);
+                        await Task.Delay(pause, time, held.Withdrawn);
                         break;
                     default:
                         throw new InvalidOperationException($"Unknown outcome {outcome.GetType().Name}.");
@@ -195,7 +198,7 @@ internal sealed partial class PageExecution(
     /// <summary>Makes one call once there is a slot for it, or goes on with the job of an earlier one; no outcome where it may not be made any more.</summary>
     private async Task<(InferenceOutcome? Outcome, TimeSpan GpuTime, bool OthersSucceeded)> CallAsync(int position, StoredRequest request, CancellationToken cancellationToken)
     {
-        var call = await worker.BeginAsync(held, cancellationToken);
+        var call = await worker.BeginAsync(held);
         InferenceOutcome? outcome = null;
         TimeSpan gpuTime;
         bool othersSucceeded;

@@ -7,9 +7,12 @@ namespace BatchBus.Worker.Leases;
 /// A page that this worker holds, and whether calls may still be started for it. Times are of the monotonic clock: a lease counts from
 /// before it was asked for, and ends a little before the store ends it.
 /// </summary>
+#pragma warning disable CA1001 // The source has neither a timer nor a wait handle: there is nothing to dispose of.
 internal sealed class HeldPage(ExecuteRequests message, TimeProvider time)
+#pragma warning restore CA1001
 {
     private readonly Lock _gate = new();
+    private readonly CancellationTokenSource _withdrawn = new();
     private TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private long _askedAt;
     private TimeSpan _validFor;
@@ -22,6 +25,9 @@ internal sealed class HeldPage(ExecuteRequests message, TimeProvider time)
     public string Workspace => message.Workspace;
 
     public double Weight => message.Weight;
+
+    /// <summary>Ends the waits for calls that can no longer be started.</summary>
+    public CancellationToken Withdrawn => _withdrawn.Token;
 
     public void Renewed(long askedAt, TimeSpan lease)
     {
@@ -38,12 +44,16 @@ internal sealed class HeldPage(ExecuteRequests message, TimeProvider time)
     {
         lock (_gate)
         {
-            if (_state is HeldPageState.Held)
+            if (_state is not HeldPageState.Held)
             {
-                _state = state;
-                Signal_NeedsLock();
+                return;
             }
+
+            _state = state;
+            Signal_NeedsLock();
         }
+
+        _withdrawn.Cancel();
     }
 
     /// <summary>Waits for a moment at which a call may be started; false when that can no longer come.</summary>

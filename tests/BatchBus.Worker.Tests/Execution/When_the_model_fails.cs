@@ -119,6 +119,19 @@ public sealed class When_the_model_fails
     }
 
     [Test]
+    public async Task Should_let_go_of_a_canceled_batch_although_its_endpoint_is_out_of_use()
+    {
+        _worker.Model.Answer = (_, _, _) => Task.FromResult<InferenceOutcome>(new InferenceOutcome.Failed(InferenceError.Unavailable, "down"));
+        var record = await _worker.BatchAsync(2);
+        await _worker.SendAsync(record, 0, 2);
+        await LetTimePassUntilAsync(() => _worker.Worker.Endpoints.Gates[0].IsOutOfUse, "the endpoint is out of use");
+
+        await _worker.Batches.CancelAsync(record.BatchId);
+
+        await LetTimePassUntilAsync(() => _worker.Held.IsEmpty && _worker.Worker.Held == 0, "the page is let go");
+    }
+
+    [Test]
     public async Task Should_wait_as_long_as_the_endpoint_asks()
     {
         var calledAt = new List<DateTimeOffset>();
