@@ -208,6 +208,7 @@ internal sealed partial class PageExecution(
                     new ModelCall(request.Parameters)
                     {
                         MayBegin = () => held.MayStart,
+                        IsWanted = () => held.State is not HeldPageState.BatchStopped,
                         TimeLeft = lease.TimeLeft - time.GetElapsedTime(_leasedAt),
                         Job = _jobs.TryGetValue(position, out var job) && job.Endpoint == endpoint ? job.Id : null,
                         Submitted = id => NoteAsync(position, new SubmittedJob(endpoint, id), cancellationToken),
