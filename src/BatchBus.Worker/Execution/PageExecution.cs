@@ -172,7 +172,7 @@ internal sealed partial class PageExecution(
                         return Errored(request, refused.ErrorType, refused.Message);
                     case InferenceOutcome.Failed failed:
                         var policy = InferenceErrors.PolicyOf(failed.Error);
-                        if (policy.UsesAttempt && othersSucceeded && ++counted >= MostAttempts)
+                        if (policy.UsesAttempt && (othersSucceeded || !policy.BlamesEndpoint) && ++counted >= MostAttempts)
                         {
                             return Errored(request, policy.ErrorType, $"The model endpoint failed {counted} times on this request: {failed.Message}");
                         }
