@@ -2,12 +2,13 @@ namespace BatchBus.Inference.Resilience;
 
 /// <summary>
 /// Takes an endpoint out of use when its failures are more than chance, and back with care: one trial, then twice as many calls with every
-/// round of answers. Failures of a tenth of recent calls are enough, because a worker whose engine is dead fails what it gets within
-/// milliseconds while its healthy neighbours take their time. Not safe for concurrent use.
+/// round of answers, until a second failure. Failures of a tenth of recent calls are enough, because a worker whose engine is dead fails what
+/// it gets within milliseconds while its healthy neighbours take their time. Not safe for concurrent use.
 /// </summary>
 public sealed class Circuit(TimeProvider time)
 {
     private const double FewestFailures = 5;
+    private const double FewestWhileReturning = 2;
     private const double LeastShare = 0.1;
 
     // So few come by chance: what opens the circuit has to happen within some seconds.
@@ -56,7 +57,7 @@ public sealed class Circuit(TimeProvider time)
         }
 
         Count(failures: 1);
-        if (_ramp is null && (_failures < FewestFailures - 0.5 || _failures < LeastShare * _calls))
+        if (_failures < (_ramp is null ? FewestFailures : FewestWhileReturning) - 0.5 || _failures < LeastShare * _calls)
         {
             return false;
         }

@@ -89,7 +89,7 @@ internal sealed class EndpointGate(ModelEndpoint endpoint, IModelClient client, 
                 Trust(call);
                 _limit.Refused(call.StartedAt);
                 break;
-            case InferenceOutcome.Failed failed when InferenceErrors.PolicyOf(failed.Error) is { BlamesEndpoint: true } policy:
+            case InferenceOutcome.Failed failed when InferenceErrors.PolicyOf(failed.Error) is { BlamesEndpoint: true } policy && !(call.IsSuspect && policy.UsesAttempt):
                 Distrust(call, failed, policy);
                 break;
         }

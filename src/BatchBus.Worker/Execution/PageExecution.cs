@@ -160,7 +160,7 @@ internal sealed partial class PageExecution(
                     return null;
                 }
 
-                var (outcome, gpuTime, othersSucceeded) = await CallAsync(position, request, cancellationToken);
+                var (outcome, gpuTime, othersSucceeded) = await CallAsync(position, request, isSuspect: counted > 0, cancellationToken);
                 switch (outcome)
                 {
                     case null:
@@ -193,9 +193,10 @@ internal sealed partial class PageExecution(
     }
 
     /// <summary>Makes one call once there is a slot for it, or goes on with the job of an earlier one; no outcome where it may not be made any more.</summary>
-    private async Task<(InferenceOutcome? Outcome, TimeSpan GpuTime, bool OthersSucceeded)> CallAsync(int position, StoredRequest request, CancellationToken cancellationToken)
+    private async Task<(InferenceOutcome? Outcome, TimeSpan GpuTime, bool OthersSucceeded)> CallAsync(
+        int position, StoredRequest request, bool isSuspect, CancellationToken cancellationToken)
     {
-        var call = await worker.BeginAsync(held, cancellationToken);
+        var call = (await worker.BeginAsync(held, cancellationToken)) with { IsSuspect = isSuspect };
         InferenceOutcome? outcome = null;
         TimeSpan gpuTime;
         bool othersSucceeded;
