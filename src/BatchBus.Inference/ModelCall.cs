@@ -7,6 +7,9 @@ public sealed record ModelCall(ReadOnlyMemory<byte> Parameters)
     /// <summary>Whether the call may still be made; asked at the last moment before it is sent. Where it may not, the call is canceled.</summary>
     public Func<bool>? MayBegin { get; init; }
 
+    /// <summary>Whether the answer will be kept; asked after each look at a job. Where it will not, the call is canceled, and the job is its owner's to cancel.</summary>
+    public Func<bool>? IsWanted { get; init; }
+
     /// <summary>How long an answer is of use: until the batch expires.</summary>
     public TimeSpan TimeLeft { get; init; } = TimeSpan.FromHours(24);
 

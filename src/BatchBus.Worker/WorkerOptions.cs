@@ -16,4 +16,8 @@ public sealed class WorkerOptions
     /// <summary>How long a stopping worker waits for its calls before it hands their pages back.</summary>
     /// <value>10 seconds.</value>
     public TimeSpan StopGrace { get; set; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>How often one request tries an endpoint that is out of use; at once when the endpoint says that it is back.</summary>
+    /// <value>15 seconds.</value>
+    public TimeSpan TrialInterval { get; set; } = TimeSpan.FromSeconds(15);
 }

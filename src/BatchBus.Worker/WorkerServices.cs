@@ -22,6 +22,7 @@ public static class WorkerServices
                 options => options.Lease >= TimeSpan.FromSeconds(1) && options.Lease <= PageStore.LongestLease,
                 $"{WorkerOptions.Section}:Lease must be from 00:00:01 to {PageStore.LongestLease}.")
             .Validate(options => options.StopGrace >= TimeSpan.Zero, $"{WorkerOptions.Section}:StopGrace must not be negative.")
+            .Validate(options => options.TrialInterval >= TimeSpan.FromSeconds(1), $"{WorkerOptions.Section}:TrialInterval must be 00:00:01 or more.")
             .ValidateOnStart();
         services.AddSingleton<HeldPages>();
         services.AddSingleton<ModelWorkers>();

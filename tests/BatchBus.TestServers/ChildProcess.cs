@@ -20,7 +20,9 @@ public sealed class ChildProcess : IAsyncDisposable
     private readonly StringBuilder _output = new();
     private bool _disposed;
 
-    private ChildProcess(Process process) => _process = process;
+    private readonly int _longestOutput;
+
+    private ChildProcess(Process process, int longestOutput) => (_process, _longestOutput) = (process, longestOutput);
 
     public bool HasExited => _process.HasExited;
 
@@ -35,7 +37,7 @@ public sealed class ChildProcess : IAsyncDisposable
         }
     }
 
-    public static async Task<ChildProcess> StartAsync(string fileName, IEnumerable<string> arguments, IReadOnlyDictionary<string, string>? environment = null)
+    public static async Task<ChildProcess> StartAsync(string fileName, IEnumerable<string> arguments, IReadOnlyDictionary<string, string>? environment = null, int longestOutput = LongestOutput)
     {
         // Linux kills the child together with its parent if it is asked to; disposal alone would not help when a test run is killed.
         string[] command = File.Exists(SetPriv) ? [SetPriv, "--pdeathsig", "KILL", fileName, .. arguments] : [fileName, .. arguments];
@@ -50,7 +52,7 @@ public sealed class ChildProcess : IAsyncDisposable
             start.Environment[name] = value;
         }
 
-        var child = new ChildProcess(new Process { StartInfo = start });
+        var child = new ChildProcess(new Process { StartInfo = start }, longestOutput);
         await LastingThread.RunAsync(() => child._process.Start());
         child._process.OutputDataReceived += child.Keep;
         child._process.ErrorDataReceived += child.Keep;
@@ -110,7 +112,7 @@ public sealed class ChildProcess : IAsyncDisposable
     {
         lock (_output)
         {
-            if (line.Data is not null && _output.Length < LongestOutput)
+            if (line.Data is not null && _output.Length < _longestOutput)
             {
                 _output.AppendLine(line.Data);
             }

@@ -35,11 +35,11 @@ internal sealed class OpenAiModelClient(IOpenAiApi api, ModelEndpoint endpoint, 
     /// <summary>There are no jobs here: a call ends with its connection.</summary>
     public Task CancelAsync(string job, CancellationToken cancellationToken) => Task.CompletedTask;
 
-    // Not every server knows the path: any answer but a server error says that somebody is there.
+    // Not every server knows the path: any answer but a server error, or one to a key that is still wrong, says that somebody is there.
     public async Task<EndpointStatus?> CheckAsync(CancellationToken cancellationToken)
     {
         var (reply, _) = await HttpExchange.SendAsync(api.GetModelsAsync, CheckTimeout, timeProvider, cancellationToken);
-        return reply is { Status: < 500 } ? new EndpointStatus(Running: 1, Ready: 1, Starting: 0, Waiting: 0) : null;
+        return reply is { Status: < 500 and not (401 or 402 or 403) } ? new EndpointStatus(Running: 1, Ready: 1, Starting: 0, Waiting: 0) : null;
     }
 
     public void ShareWith(int workers)

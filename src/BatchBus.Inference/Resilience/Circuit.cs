@@ -2,19 +2,24 @@ namespace BatchBus.Inference.Resilience;
 
 /// <summary>
 /// Takes an endpoint out of use when its failures are more than chance, and back with care: one trial, then twice as many calls with every
-/// round of answers. Failures of a tenth of recent calls are enough, because a worker whose engine is dead fails what it gets within
-/// milliseconds while its healthy neighbours take their time. Not safe for concurrent use.
+/// round of answers, until a second failure. Failures of a tenth of recent calls are enough, or some in a row, because a worker whose engine
+/// is dead fails what it gets within milliseconds while its healthy neighbours take their time. Not safe for concurrent use.
 /// </summary>
 public sealed class Circuit(TimeProvider time)
 {
     private const double FewestFailures = 5;
+    private const double FewestWhileReturning = 2;
     private const double LeastShare = 0.1;
+
+    // With many calls a second, a tenth of the recent ones is many failures.
+    private const int EnoughInARow = 8;
 
     // So few come by chance: what opens the circuit has to happen within some seconds.
     private static readonly TimeSpan Memory = TimeSpan.FromSeconds(10);
 
     private double _calls;
     private double _failures;
+    private int _inARow;
     private long _countedAt = time.GetTimestamp();
     private int? _ramp;
 
@@ -44,6 +49,7 @@ public sealed class Circuit(TimeProvider time)
         }
 
         Count(failures: 0);
+        _inARow = 0;
         _ramp = ++_ramp >= full ? null : _ramp;
     }
 
@@ -56,7 +62,8 @@ public sealed class Circuit(TimeProvider time)
         }
 
         Count(failures: 1);
-        if (_ramp is null && (_failures < FewestFailures - 0.5 || _failures < LeastShare * _calls))
+        _inARow++;
+        if (_failures < (_ramp is null ? FewestFailures : FewestWhileReturning) - 0.5 || (_failures < LeastShare * _calls && _inARow < EnoughInARow))
         {
             return false;
         }
@@ -68,7 +75,7 @@ public sealed class Circuit(TimeProvider time)
     /// <summary>Takes the endpoint out of use.</summary>
     public void Open(bool isStopped)
     {
-        (IsOpen, IsStopped, _ramp, _calls, _failures) = (true, isStopped, null, 0, 0);
+        (IsOpen, IsStopped, _ramp, _calls, _failures, _inARow) = (true, isStopped, null, 0, 0, 0);
         Epoch++;
     }
 

@@ -46,7 +46,7 @@ internal sealed class RunPodModelClient(IRunPodApi api, ModelEndpoint endpoint, 
         var started = timeProvider.GetTimestamp();
         if (call.Job is { } earlier)
         {
-            return await AwaitAsync(earlier, request, started, isEarlier: true, cancellationToken);
+            return await AwaitAsync(earlier, call, request, started, isEarlier: true, cancellationToken);
         }
 
         var executionTimeout = Clamp(model.RequestTimeout, ShortestExecutionTimeout, LongestPolicyTime);
@@ -69,7 +69,7 @@ internal sealed class RunPodModelClient(IRunPodApi api, ModelEndpoint endpoint, 
             await submitted(id);
         }
 
-        return await AwaitAsync(id, request, started, isEarlier: false, cancellationToken);
+        return await AwaitAsync(id, call, request, started, isEarlier: false, cancellationToken);
     }
 
     public async Task CancelAsync(string job, CancellationToken cancellationToken)
@@ -114,7 +114,7 @@ internal sealed class RunPodModelClient(IRunPodApi api, ModelEndpoint endpoint, 
     }
 
     /// <summary>Looks at the job until it is over. Its time counts from when it is first seen being executed: the queue is not its doing.</summary>
-    private async Task<InferenceOutcome> AwaitAsync(string job, ChatRequest request, long started, bool isEarlier, CancellationToken cancellationToken)
+    private async Task<InferenceOutcome> AwaitAsync(string job, ModelCall call, ChatRequest request, long started, bool isEarlier, CancellationToken cancellationToken)
     {
         long? executingSince = null;
         var pause = isEarlier ? TimeSpan.Zero : _pace.First();
@@ -155,6 +155,11 @@ internal sealed class RunPodModelClient(IRunPodApi api, ModelEndpoint endpoint, 
             {
                 await CancelAsync(job, CancellationToken.None);
                 return EndpointFailure.Failed(InferenceError.Timeout, $"the job was not done within {model.RequestTimeout}");
+            }
+
+            if (call.IsWanted is { } isWanted && !isWanted())
+            {
+                throw new OperationCanceledException("Nobody wants the answer any more.");
             }
 
             pause = _pace.After(looks);

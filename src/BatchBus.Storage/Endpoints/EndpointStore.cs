@@ -22,7 +22,7 @@ public sealed class EndpointStore(IConnectionMultiplexer redis, TimeProvider tim
     /// <summary>Says what a worker has and wants, and learns what it may have.</summary>
     /// <param name="endpoint">The endpoint's name.</param>
     /// <param name="worker">The worker's own id.</param>
-    /// <param name="inFlight">Calls that it has in flight.</param>
+    /// <param name="inFlight">Calls that it may have in flight until it learns the answer.</param>
     /// <param name="wanted">Calls that it would have in flight if there were no others.</param>
     /// <param name="most">Most calls over all workers; null for no such bound.</param>
     public async Task<EndpointShare> ShareAsync(string endpoint, string worker, int inFlight, int wanted, int? most)

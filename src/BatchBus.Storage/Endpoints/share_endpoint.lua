@@ -1,6 +1,6 @@
--- Says how many calls a worker has in flight at an endpoint and would like to have, and divides what the endpoint allows.
+-- Says how many calls a worker may have in flight at an endpoint until it reads the answer, and would like to have, and divides what the endpoint allows.
 -- KEYS[1] endpoint: 'w:' and a worker → 'held|wanted|expiry', 'circuit' → why it is out of use, 'trial' → when it was last tried
--- ARGV[1] worker, ARGV[2] calls in flight, ARGV[3] calls wanted, ARGV[4] most over all workers or '', ARGV[5] now, ARGV[6] milliseconds that
+-- ARGV[1] worker, ARGV[2] calls that it may have in flight, ARGV[3] calls wanted, ARGV[4] most over all workers or '', ARGV[5] now, ARGV[6] milliseconds that
 -- a worker is remembered
 -- Returns {granted, workers, held by the others, whether this worker is the first by name, circuit or false, fields to forget …}
 -- Invariant: what is granted to workers that are remembered never comes to more than the most, except for calls that are under way.

@@ -7,4 +7,8 @@ namespace BatchBus.Worker.Endpoints;
 /// <param name="IsTrial">Whether it tries an endpoint that is out of use.</param>
 /// <param name="GpuTime">The endpoint's <see cref="GpuMeter"/> when it began.</param>
 /// <param name="Successes">Answers of the endpoint when it began.</param>
-internal readonly record struct EndpointCall(EndpointGate Gate, int Epoch, long StartedAt, bool IsTrial, TimeSpan GpuTime, long Successes);
+internal readonly record struct EndpointCall(EndpointGate Gate, int Epoch, long StartedAt, bool IsTrial, TimeSpan GpuTime, long Successes)
+{
+    /// <summary>Whether the request has failed before while others succeeded: one that fails every time says nothing about the endpoint.</summary>
+    public bool IsSuspect { get; init; }
+}

@@ -25,6 +25,9 @@ internal sealed class EndpointGate(ModelEndpoint endpoint, IModelClient client, 
 
     public int InFlight { get; private set; }
 
+    /// <summary>Calls that may be in flight before the next answer about shares: those that are, and those that the last one allows to begin.</summary>
+    public int Claimed => endpoint.MaxInFlight is null ? InFlight : Math.Max(InFlight, _share);
+
     /// <summary>Answers so far; a failure counts against a request only where others succeed.</summary>
     public long Successes { get; private set; }
 
@@ -84,7 +87,7 @@ internal sealed class EndpointGate(ModelEndpoint endpoint, IModelClient client, 
                 Trust(call);
                 _limit.Refused(call.StartedAt);
                 break;
-            case InferenceOutcome.Failed failed when InferenceErrors.PolicyOf(failed.Error) is { BlamesEndpoint: true } policy:
+            case InferenceOutcome.Failed failed when InferenceErrors.PolicyOf(failed.Error) is { BlamesEndpoint: true } policy && !(call.IsSuspect && policy.UsesAttempt):
                 Distrust(call, failed, policy);
                 break;
         }

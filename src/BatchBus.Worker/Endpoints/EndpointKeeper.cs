@@ -5,6 +5,7 @@ using BatchBus.Worker.Execution;
 using BatchBus.Worker.Leases;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
 using StackExchange.Redis;
 
 namespace BatchBus.Worker.Endpoints;
@@ -14,11 +15,10 @@ namespace BatchBus.Worker.Endpoints;
 /// request try one that is out of use when its time has come.
 /// </summary>
 internal sealed partial class EndpointKeeper(
-    ModelWorkers workers, EndpointStore store, EndpointMeter meter, HeldPages held, TimeProvider time, ILogger<EndpointKeeper> logger)
+    ModelWorkers workers, EndpointStore store, EndpointMeter meter, HeldPages held, IOptions<WorkerOptions> options, TimeProvider time, ILogger<EndpointKeeper> logger)
     : BackgroundService
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan TrialInterval = TimeSpan.FromSeconds(15);
 
     /// <summary>What only an operator can mend is not mended within seconds.</summary>
     private static readonly TimeSpan StoppedInterval = TimeSpan.FromMinutes(1);
@@ -65,7 +65,7 @@ internal sealed partial class EndpointKeeper(
         }
 
         var wanted = worker.Held == 0 ? 0 : Math.Min(worker.Slots, worker.Held);
-        var share = await store.ShareAsync(name, held.Owner, gate.InFlight, wanted, gate.Endpoint.MaxInFlight);
+        var share = await store.ShareAsync(name, held.Owner, worker.Endpoints.Change(() => gate.Claimed), wanted, gate.Endpoint.MaxInFlight);
         var wasOut = gate.IsOutOfUse;
         worker.Endpoints.Change(() =>
         {
@@ -80,7 +80,7 @@ internal sealed partial class EndpointKeeper(
 
         await MeterAsync(worker, gate, share.IsFirst, keeping);
         var isBack = await CheckAsync(worker, gate, keeping, cancellationToken);
-        if (gate.WantsTrial && worker.Held > 0 && await store.ClaimTrialAsync(name, isBack ? TimeSpan.Zero : gate.IsStopped ? StoppedInterval : TrialInterval))
+        if (gate.WantsTrial && worker.Held > 0 && await store.ClaimTrialAsync(name, isBack ? TimeSpan.Zero : gate.IsStopped ? StoppedInterval : options.Value.TrialInterval))
         {
             worker.Endpoints.Change(() =>
             {
@@ -148,7 +148,7 @@ internal sealed partial class EndpointKeeper(
         }
         else if (gate.IsOutOfUse)
         {
-            Log.OutOfUse(logger, gate.Endpoint.Name, gate.Reason ?? "", TrialInterval.TotalSeconds);
+            Log.OutOfUse(logger, gate.Endpoint.Name, gate.Reason ?? "", options.Value.TrialInterval.TotalSeconds);
         }
         else
         {

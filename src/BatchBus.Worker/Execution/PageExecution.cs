@@ -163,7 +163,7 @@ internal sealed partial class PageExecution(
                     return null;
                 }
 
-                var (outcome, gpuTime, othersSucceeded) = await CallAsync(position, request, cancellationToken);
+                var (outcome, gpuTime, othersSucceeded) = await CallAsync(position, request, isSuspect: counted > 0, cancellationToken);
                 switch (outcome)
                 {
                     case null:
@@ -175,7 +175,7 @@ internal sealed partial class PageExecution(
                         return Errored(request, refused.ErrorType, refused.Message);
                     case InferenceOutcome.Failed failed:
                         var policy = InferenceErrors.PolicyOf(failed.Error);
-                        if (policy.UsesAttempt && othersSucceeded && ++counted >= MostAttempts)
+                        if (policy.UsesAttempt && (othersSucceeded || !policy.BlamesEndpoint) && ++counted >= MostAttempts)
                         {
                             return Errored(request, policy.ErrorType, $"The model endpoint failed {counted} times on this request: {failed.Message}");
                         }
@@ -196,9 +196,10 @@ internal sealed partial class PageExecution(
     }
 
     /// <summary>Makes one call once there is a slot for it, or goes on with the job of an earlier one; no outcome where it may not be made any more.</summary>
-    private async Task<(InferenceOutcome? Outcome, TimeSpan GpuTime, bool OthersSucceeded)> CallAsync(int position, StoredRequest request, CancellationToken cancellationToken)
+    private async Task<(InferenceOutcome? Outcome, TimeSpan GpuTime, bool OthersSucceeded)> CallAsync(
+        int position, StoredRequest request, bool isSuspect, CancellationToken cancellationToken)
     {
-        var call = await worker.BeginAsync(held);
+        var call = (await worker.BeginAsync(held)) with { IsSuspect = isSuspect };
         InferenceOutcome? outcome = null;
         TimeSpan gpuTime;
         bool othersSucceeded;
@@ -211,6 +212,7 @@ internal sealed partial class PageExecution(
                     new ModelCall(request.Parameters)
                     {
                         MayBegin = () => held.MayStart,
+                        IsWanted = () => held.State is not HeldPageState.BatchStopped,
                         TimeLeft = lease.TimeLeft - time.GetElapsedTime(_leasedAt),
                         Job = _jobs.TryGetValue(position, out var job) && job.Endpoint == endpoint ? job.Id : null,
                         Submitted = id => NoteAsync(position, new SubmittedJob(endpoint, id), cancellationToken),

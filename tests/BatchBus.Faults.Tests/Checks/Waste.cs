@@ -44,6 +44,9 @@ public sealed class Waste(Deployment deployment, Func<IEnumerable<ObservedBatch>
     /// <summary>Allows every call so far to be made again, where the scenario bounds them in another way.</summary>
     public void NoteAll() => _calls.UnionWith(deployment.Witness.Calls.Select(call => call.Id));
 
+    /// <summary>Allows the calls of some requests to be made again, where the scenario has spoiled them.</summary>
+    public void NoteRequests(IReadOnlySet<ulong> keys) => _calls.UnionWith(deployment.Witness.Calls.Where(call => keys.Contains(call.Key)).Select(call => call.Id));
+
     /// <summary>Notes what a worker has open now, which somebody else may have to repeat.</summary>
     public async Task NoteOpenAsync(RoleProcess process)
     {

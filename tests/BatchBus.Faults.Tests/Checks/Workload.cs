@@ -11,13 +11,20 @@ public sealed class Workload
 
     private readonly string _name = Guid.NewGuid().ToString("N")[..12];
     private readonly int? _expiresInSeconds;
+    private readonly string? _model;
 
-    public Workload(int count, int? expiresInSeconds = null)
+    /// <param name="count">How many requests.</param>
+    /// <param name="expiresInSeconds">The batch's own window; null for the usual one.</param>
+    /// <param name="model">The model of all; null for the two built-in ones.</param>
+    public Workload(int count, int? expiresInSeconds = null, string? model = null)
     {
-        _expiresInSeconds = expiresInSeconds;
+        (_expiresInSeconds, _model) = (expiresInSeconds, model);
         Keys = [.. Enumerable.Range(0, count).Select(i => SimulatedAnswer.KeyOf([new ChatMessage("user", Prompt(i))]))];
         IndexByKey = Enumerable.Range(0, count).ToDictionary(i => Keys[i]);
     }
+
+    /// <summary>Stands in every prompt of this batch and nowhere else.</summary>
+    public string Name => _name;
 
     public int Count => Keys.Count;
 
@@ -39,7 +46,7 @@ public sealed class Workload
 
     public static string CustomId(int i) => $"lead-{i:00000}";
 
-    public static string ModelOf(int i) => i % 4 == 3 ? "llama-70b" : "mistral-7b";
+    public string ModelOf(int i) => _model ?? (i % 4 == 3 ? "llama-70b" : "mistral-7b");
 
     public string Prompt(int i) => $"{_name}: research lead {i:00000} and write a sentence.";
 

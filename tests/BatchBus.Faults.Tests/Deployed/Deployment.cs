@@ -5,6 +5,7 @@ using BatchBus.Faults.Tests.Checks;
 using BatchBus.Simulator;
 using BatchBus.Storage;
 using BatchBus.Storage.Batches;
+using BatchBus.Storage.Pages;
 using BatchBus.Storage.Results;
 using BatchBus.TestServers;
 using Microsoft.Extensions.DependencyInjection;
@@ -20,6 +21,9 @@ public sealed class Deployment : IAsyncDisposable
 {
     /// <summary>Slots of a worker for each model.</summary>
     public const int Slots = 16;
+
+    /// <summary>In the value of a setting: where the process finds its model.</summary>
+    public const string ModelAddress = "{model}";
 
     private static readonly Dictionary<string, string> Settings = new()
     {
@@ -39,12 +43,12 @@ public sealed class Deployment : IAsyncDisposable
     private readonly ServiceProvider _store;
     private readonly RabbitMqServer? _ownBroker;
 
-    private Deployment(RedisServer redis, RabbitMqServer? ownBroker, string virtualHost, IReadOnlyList<RoleProcess> processes, ConnectionMultiplexer connection)
+    private Deployment(RedisServer redis, RabbitMqServer? ownBroker, string virtualHost, IReadOnlyList<RoleProcess> processes, ConnectionMultiplexer connection, SimulatorServer? sharedModel)
     {
         (Redis, _ownBroker, VirtualHost, Processes, _connection) = (redis, ownBroker, virtualHost, processes, connection);
         _http = new HttpClient { BaseAddress = new Uri(Api.Url), Timeout = TimeSpan.FromMinutes(1) };
         _store = new ServiceCollection().AddSingleton<IConnectionMultiplexer>(connection).AddBatchBusStorage().BuildServiceProvider();
-        Witness = new Witness([.. Workers.Select(worker => worker.Calls!.Log)]);
+        Witness = new Witness(sharedModel is null ? [.. Workers.Select(worker => worker.Calls!.Log)] : [sharedModel.Log]);
     }
 
     public RedisServer Redis { get; }
@@ -72,15 +76,24 @@ public sealed class Deployment : IAsyncDisposable
     public ResultStore Results => _store.GetRequiredService<ResultStore>();
 
     /// <inheritdoc cref="Batches"/>
+    public PageStore Pages => _store.GetRequiredService<PageStore>();
+
+    /// <inheritdoc cref="Batches"/>
     public IConnectionMultiplexer Connection => _connection;
 
     /// <summary>Starts servers and processes, all but the second orchestrator.</summary>
     /// <param name="appendFsync">When Redis writes to its disk.</param>
     /// <param name="ownBroker">Whether the scenario harms the broker.</param>
     /// <param name="usualTimes">Whether nothing is shortened.</param>
-    public static async Task<Deployment> StartAsync(string appendFsync = "always", bool ownBroker = false, bool usualTimes = false)
+    /// <param name="model">One model for all workers, which then cannot be told apart by their calls; null for one each.</param>
+    /// <param name="more">Further settings.</param>
+    public static async Task<Deployment> StartAsync(
+        string appendFsync = "always", bool ownBroker = false, bool usualTimes = false, SimulatorServer? model = null, IReadOnlyDictionary<string, string>? more = null)
     {
-        var settings = usualTimes ? Settings : new Dictionary<string, string>(Settings.Concat(ShortTimes));
+        var settings = new IReadOnlyDictionary<string, string>[] { Settings, usualTimes ? new Dictionary<string, string>() : ShortTimes, more ?? new Dictionary<string, string>() }
+            .SelectMany(part => part)
+            .GroupBy(setting => setting.Key)
+            .ToDictionary(same => same.Key, same => same.Last().Value);
         var redis = await RedisServer.StartAsync(appendFsync);
         var broker = ownBroker ? await RabbitMqServer.StartAsync() : null;
         var virtualHost = $"faults-{Guid.NewGuid():N}";
@@ -88,14 +101,14 @@ public sealed class Deployment : IAsyncDisposable
         var processes = new List<RoleProcess>();
         foreach (var (name, role) in new[] { ("api", "api"), ("orchestrator", "orchestrator"), ("second orchestrator", "orchestrator"), ("worker 0", "worker"), ("worker 1", "worker") })
         {
-            processes.Add(await RoleProcess.CreateAsync(name, role, redis.Port, address, settings, SimulatedLatency.LogNormal(TimeSpan.FromMilliseconds(50), 0.3)));
+            processes.Add(await RoleProcess.CreateAsync(name, role, redis.Port, address, settings, SimulatedLatency.LogNormal(TimeSpan.FromMilliseconds(50), 0.3), model));
         }
 
         var options = ConfigurationOptions.Parse(redis.ConnectionString);
         options.AbortOnConnectFail = false;
         options.AllowAdmin = true;
         options.ClientName = "checker";
-        var deployment = new Deployment(redis, broker, virtualHost, processes, await ConnectionMultiplexer.ConnectAsync(options));
+        var deployment = new Deployment(redis, broker, virtualHost, processes, await ConnectionMultiplexer.ConnectAsync(options), model);
         await deployment.RestoreAsync();
         return deployment;
     }

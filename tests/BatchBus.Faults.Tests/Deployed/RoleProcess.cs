@@ -7,12 +7,17 @@ namespace BatchBus.Faults.Tests.Deployed;
 /// <summary>One process of a deployment, with a proxy on each of its edges. A worker has a model of its own, so that its calls are known as its.</summary>
 public sealed class RoleProcess : IAsyncDisposable
 {
+    /// <summary>More than a run at the level Debug writes: tests search all of it.</summary>
+    private const int LongestOutput = 64 * 1024 * 1024;
+
     private readonly Dictionary<string, string> _environment = [];
+    private readonly bool _ownsModel;
     private readonly HttpClient _health;
     private ChildProcess? _process;
 
-    private RoleProcess(string name, string role, int redisPort, Uri rabbitMq, IReadOnlyDictionary<string, string> settings, SimulatorServer? model)
+    private RoleProcess(string name, string role, int redisPort, Uri rabbitMq, IReadOnlyDictionary<string, string> settings, SimulatorServer? model, bool ownsModel)
     {
+        _ownsModel = ownsModel;
         Name = name;
         Url = $"http://127.0.0.1:{LoopbackPort.FindFree()}";
         _health = new HttpClient { BaseAddress = new Uri(Url), Timeout = TimeSpan.FromSeconds(5) };
@@ -35,7 +40,7 @@ public sealed class RoleProcess : IAsyncDisposable
 
         foreach (var (setting, value) in settings)
         {
-            _environment[setting] = value;
+            _environment[setting] = value.Replace(Deployment.ModelAddress, $"http://127.0.0.1:{Model?.Port ?? 9}", StringComparison.Ordinal);
         }
     }
 
@@ -50,7 +55,7 @@ public sealed class RoleProcess : IAsyncDisposable
     /// <summary>The edge to the model; null where the process is no worker.</summary>
     public FaultProxy? Model { get; }
 
-    /// <summary>The witness of a worker's calls; null where the process is no worker.</summary>
+    /// <summary>The witness of a worker's calls, its own unless the deployment has one for all; null where the process is no worker.</summary>
     public SimulatorServer? Calls { get; }
 
     public bool IsRunning => _process is { HasExited: false };
@@ -60,9 +65,23 @@ public sealed class RoleProcess : IAsyncDisposable
 
     public string Output => _process?.Output ?? "";
 
+    /// <param name="name">For messages.</param>
+    /// <param name="role">What it does.</param>
+    /// <param name="redisPort">Its store.</param>
+    /// <param name="rabbitMq">Its broker.</param>
+    /// <param name="settings">Environment variables.</param>
+    /// <param name="latency">Of a worker's own model.</param>
+    /// <param name="sharedModel">The model of all workers; null where each has its own.</param>
     public static async Task<RoleProcess> CreateAsync(
-        string name, string role, int redisPort, Uri rabbitMq, IReadOnlyDictionary<string, string> settings, SimulatedLatency latency)
-        => new(name, role, redisPort, rabbitMq, settings, role == "worker" ? await SimulatorServer.StartAsync(new SimulatorOptions { Latency = latency }) : null);
+        string name, string role, int redisPort, Uri rabbitMq, IReadOnlyDictionary<string, string> settings, SimulatedLatency latency, SimulatorServer? sharedModel)
+        => new(
+            name,
+            role,
+            redisPort,
+            rabbitMq,
+            settings,
+            role == "worker" ? sharedModel ?? await SimulatorServer.StartAsync(new SimulatorOptions { Latency = latency }) : null,
+            ownsModel: sharedModel is null);
 
     /// <summary>Starts the process and waits until it is ready.</summary>
     /// <param name="failpoint">Where it dies or stalls, as <c>BATCHBUS_FAILPOINT</c> says it.</param>
@@ -87,7 +106,7 @@ public sealed class RoleProcess : IAsyncDisposable
             ["BATCHBUS_FAILPOINT"] = failpoint ?? "",
             ["BATCHBUS_CLOCK_STEP"] = clockStep ?? "",
         };
-        _process = await ChildProcess.StartAsync("dotnet", [Path.Combine(AppContext.BaseDirectory, "batchbus.dll"), "serve", "--urls", Url], environment);
+        _process = await ChildProcess.StartAsync("dotnet", [Path.Combine(AppContext.BaseDirectory, "batchbus.dll"), "serve", "--urls", Url], environment, LongestOutput);
     }
 
     /// <summary>Starts the process anew with a fault of its own, before it has anything to do.</summary>
@@ -138,7 +157,10 @@ public sealed class RoleProcess : IAsyncDisposable
         if (Model is not null)
         {
             await Model.DisposeAsync();
-            await Calls!.DisposeAsync();
+            if (_ownsModel)
+            {
+                await Calls!.DisposeAsync();
+            }
         }
     }
 

@@ -348,6 +348,43 @@ public sealed class PageStoreTests(StoreServer server) : StoreFixture(server)
         Assert.That(() => Pages.LeaseAsync(page, "next", TimeSpan.FromMinutes(2)), Throws.InstanceOf<ArgumentOutOfRangeException>());
     }
 
+    [Test]
+    public async Task The_jobs_of_a_page_are_known_to_whoever_has_it_next_until_it_is_forgotten()
+    {
+        var page = await PageAsync(6, count: 3);
+        await Pages.LeaseAsync(page, "worker", Long);
+        await Pages.NoteJobAsync(page, 0, new SubmittedJob("m", "job-1"));
+        await Pages.NoteJobAsync(page, 2, new SubmittedJob("m", "job-2"));
+        await Pages.NoteJobAsync(page, 2, new SubmittedJob("m/2", "job-3"));
+        await Pages.NoteJobAsync(page with { From = 3 }, 3, new SubmittedJob("m", "job-4"));
+
+        await Pages.LapseAllAsync(page.BatchId);
+        Assert.That(
+            await Pages.JobsAsync(page),
+            Is.EquivalentTo(new Dictionary<int, SubmittedJob> { [0] = new("m", "job-1"), [2] = new("m/2", "job-3") }), "of two for one request the last");
+        Assert.That((await Pages.ReadAsync(page.BatchId)).HasJobs(page));
+
+        await Pages.ForgetAsync(page);
+        Assert.That(await Pages.JobsAsync(page), Is.Empty);
+        Assert.That((await Pages.ReadAsync(page.BatchId)).HasJobs(page), Is.False);
+        Assert.That(await Pages.JobsAsync(page with { From = 3 }), Has.Count.EqualTo(1), "those of others stay");
+    }
+
+    [Test]
+    public async Task A_job_that_is_noted_after_its_batch_was_deleted_brings_nothing_back()
+    {
+        var page = await PageAsync();
+        await Pages.LeaseAsync(page, "worker", Long);
+        await Pages.NoteJobAsync(page, 0, new SubmittedJob("m", "job-1"));
+        await Batches.CloseAsync(page.BatchId, BatchEndReason.Canceled, force: true);
+        await Batches.DeleteAsync((await Batches.FindAsync(page.BatchId))!);
+
+        await Pages.NoteJobAsync(page, 1, new SubmittedJob("m", "job-2"));
+
+        Assert.That(await Pages.JobsAsync(page), Is.Empty);
+        Assert.That(await Database.KeyExistsAsync(new BatchKeys(page.BatchId).Pages), Is.False);
+    }
+
     private async Task<Page> PageAsync(int requests = 2, int from = 0, int count = 2) => new((await BatchAsync(requests)).BatchId, 0, from, count);
 
     private async Task<string> EntryAsync(Page page) => (await Pages.ReadAsync(page.BatchId)).Entries[page.Name];

@@ -132,6 +132,22 @@ public sealed class When_the_model_fails
     }
 
     [Test]
+    public async Task Should_end_errored_after_five_answers_of_no_use_although_nobody_else_calls()
+    {
+        _worker.Model.Answer = (_, _, _) => Task.FromResult<InferenceOutcome>(new InferenceOutcome.Failed(InferenceError.InvalidAnswer, "no choice"));
+        var record = await _worker.BatchAsync(1);
+
+        await _worker.SendAsync(record, 0, 1);
+        await LetTimePassUntilAsync(() => _worker.Reports.Count == 1, "the page is reported");
+
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(_worker.Model.Calls, Has.Count.EqualTo(5));
+            Assert.That(_worker.Reports[0].Requests[0].Outcome, Is.EqualTo(RequestOutcome.Errored));
+        }
+    }
+
+    [Test]
     public async Task Should_wait_as_long_as_the_endpoint_asks()
     {
         var calledAt = new List<DateTimeOffset>();
