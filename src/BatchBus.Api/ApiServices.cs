@@ -11,6 +11,7 @@ using BatchBus.Api.Keys;
 using BatchBus.Api.Models;
 using BatchBus.Api.Usage;
 using BatchBus.Storage;
+using BatchBus.Webhooks;
 using MassTransit;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
@@ -27,6 +28,7 @@ public static class ApiServices
     public static IServiceCollection AddBatchBusApi(this IServiceCollection services, IConfiguration configuration)
     {
         services.AddBatchBusStorage();
+        services.AddBatchBusWebhooks(configuration);
         services.AddOptions<ApiOptions>()
             .Bind(configuration.GetSection(ApiOptions.Section))
             .Validate(options => options.MaxBatchBytes > 0, $"{ApiOptions.Section}:MaxBatchBytes must be more than 0.")

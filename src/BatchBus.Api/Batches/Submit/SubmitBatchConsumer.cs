@@ -49,7 +49,7 @@ internal sealed class SubmitBatchConsumer(ApiKeyRing keys, BatchStore batches, S
                 upload,
                 Workspace,
                 Entries(message),
-                () => new BatchEnvelope(true, message.Requests.Count, message.Stage, message.ExpiresInSeconds),
+                () => new BatchEnvelope(true, message.Requests.Count, message.Stage, message.ExpiresInSeconds, message.WebhookUrl),
                 beforeCommit: null,
                 context.CancellationToken);
             await context.RespondAsync(new BatchAccepted { SubmissionId = message.SubmissionId, BatchId = record.BatchId });
