@@ -43,6 +43,7 @@ public static class ApiServices
         services.AddSingleton(new ApiKeyRing(configuration.GetSection(ApiKeyOptions.Section).Get<ApiKeyOptions[]>() ?? []));
         services.AddSingleton<BatchIntake>();
         services.AddSingleton<BatchResponse>();
+        services.AddSingleton(provider => new BusUsers(configuration, provider.GetRequiredService<ApiKeyRing>()));
         services.AddSingleton<CallerCheck>();
         services.AddSingleton<CancelBatchEndpoint>();
         services.AddSingleton<CreateTies>();
