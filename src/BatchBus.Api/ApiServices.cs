@@ -11,6 +11,7 @@ using BatchBus.Api.Keys;
 using BatchBus.Api.Models;
 using BatchBus.Api.Usage;
 using BatchBus.Storage;
+using BatchBus.Webhooks;
 using MassTransit;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
@@ -27,6 +28,7 @@ public static class ApiServices
     public static IServiceCollection AddBatchBusApi(this IServiceCollection services, IConfiguration configuration)
     {
         services.AddBatchBusStorage();
+        services.AddBatchBusWebhooks(configuration);
         services.AddOptions<ApiOptions>()
             .Bind(configuration.GetSection(ApiOptions.Section))
             .Validate(options => options.MaxBatchBytes > 0, $"{ApiOptions.Section}:MaxBatchBytes must be more than 0.")
@@ -41,6 +43,7 @@ public static class ApiServices
         services.AddSingleton(new ApiKeyRing(configuration.GetSection(ApiKeyOptions.Section).Get<ApiKeyOptions[]>() ?? []));
         services.AddSingleton<BatchIntake>();
         services.AddSingleton<BatchResponse>();
+        services.AddSingleton(provider => new BusUsers(configuration, provider.GetRequiredService<ApiKeyRing>()));
         services.AddSingleton<CallerCheck>();
         services.AddSingleton<CancelBatchEndpoint>();
         services.AddSingleton<CreateTies>();

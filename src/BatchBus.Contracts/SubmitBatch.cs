@@ -19,6 +19,9 @@ public sealed record SubmitBatch
     /// <summary>Seconds until requests without a result expire; 24 hours where it is null.</summary>
     public long? ExpiresInSeconds { get; init; }
 
+    /// <summary>Who is to be told of the end, as an https or http address; the workspace's own, if it has one, where it is null.</summary>
+    public string? WebhookUrl { get; init; }
+
     /// <summary>The requests, as over HTTP.</summary>
     public required IReadOnlyList<BatchRequest> Requests { get; init; }
 }

@@ -1,8 +1,10 @@
 using BatchBus.Orchestrator.Batches;
 using BatchBus.Orchestrator.Dispatch;
 using BatchBus.Orchestrator.Sweep;
+using BatchBus.Orchestrator.Webhooks;
 using BatchBus.RedisSagas;
 using BatchBus.Storage;
+using BatchBus.Webhooks;
 using MassTransit;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
@@ -16,6 +18,7 @@ public static class OrchestratorServices
     public static IServiceCollection AddBatchBusOrchestrator(this IServiceCollection services, IConfiguration configuration)
     {
         services.AddBatchBusStorage();
+        services.AddBatchBusWebhooks(configuration);
         services.AddOptions<DispatchOptions>()
             .Bind(configuration.GetSection(DispatchOptions.Section))
             .Validate(options => options.MaxPageSize is >= 1 and <= 32, $"{DispatchOptions.Section}:MaxPageSize must be from 1 to 32.")
@@ -35,6 +38,8 @@ public static class OrchestratorServices
         services.AddSingleton<BatchExecution>();
         services.AddSingleton<BatchVisit>();
         services.AddSingleton<DispatchWindow>();
+        services.AddSingleton<WebhookDelivery>();
+        services.AddHostedService(provider => provider.GetRequiredService<WebhookDelivery>());
         services.AddHostedService<BatchSweeper>();
         return services;
     }

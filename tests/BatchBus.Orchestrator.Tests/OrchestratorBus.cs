@@ -4,6 +4,7 @@ using BatchBus.Contracts;
 using BatchBus.Orchestrator.Batches;
 using BatchBus.Orchestrator.Dispatch;
 using BatchBus.Orchestrator.Sweep;
+using BatchBus.Orchestrator.Webhooks;
 using BatchBus.Storage;
 using BatchBus.Storage.Batches;
 using BatchBus.Storage.Fleet;
@@ -65,7 +66,7 @@ internal sealed class OrchestratorBus : IAsyncDisposable
 
     public IReadOnlyList<BatchEnded> Ended => Published<BatchEnded>();
 
-    public static async Task<OrchestratorBus> StartAsync()
+    public static async Task<OrchestratorBus> StartAsync(params (string Name, string Value)[] settings)
     {
         var time = new FakeTimeProvider(TimeProvider.System.GetUtcNow());
         var services = new ServiceCollection()
@@ -73,7 +74,7 @@ internal sealed class OrchestratorBus : IAsyncDisposable
             .AddSingleton(Servers.Redis)
             .AddSingleton(time)
             .AddSingleton<TimeProvider>(time)
-            .AddBatchBusOrchestrator(new ConfigurationBuilder().Build())
+            .AddBatchBusOrchestrator(new ConfigurationBuilder().AddInMemoryCollection(settings.Select(setting => KeyValuePair.Create<string, string?>(setting.Name, setting.Value))).Build())
             .RemoveAll<IHostedService>()
             .AddMassTransitTestHarness(bus => bus.AddBatchState())
             .BuildServiceProvider(validateScopes: true);
@@ -129,11 +130,16 @@ internal sealed class OrchestratorBus : IAsyncDisposable
         return upload;
     }
 
+    /// <summary>A visit as another process would make it.</summary>
+    public BatchVisit NewVisit() => ActivatorUtilities.CreateInstance<BatchVisit>(_services, ActivatorUtilities.CreateInstance<WebhookDelivery>(_services));
+
     /// <summary>Commits a batch of one lane.</summary>
-    public Task<BatchRecord> BatchAsync(int requests, TimeSpan? window = null) => BatchAsync(window, (Model, requests));
+    public Task<BatchRecord> BatchAsync(int requests, TimeSpan? window = null, string? webhookUrl = null) => BatchAsync(window, webhookUrl, (Model, requests));
 
     /// <summary>Commits a batch of several lanes, whose requests alternate; no model stands for requests that can be routed nowhere.</summary>
-    public async Task<BatchRecord> BatchAsync(TimeSpan? window, params (string? Model, int Requests)[] lanes)
+    public Task<BatchRecord> BatchAsync(TimeSpan? window, params (string? Model, int Requests)[] lanes) => BatchAsync(window, null, lanes);
+
+    private async Task<BatchRecord> BatchAsync(TimeSpan? window, string? webhookUrl, params (string? Model, int Requests)[] lanes)
     {
         var upload = await Batches.BeginUploadAsync();
         for (var position = 0; position < lanes.Max(lane => lane.Requests); position++)
@@ -147,7 +153,7 @@ internal sealed class OrchestratorBus : IAsyncDisposable
             }
         }
 
-        return (await Batches.CommitAsync(upload, "acme", null, null, window ?? TimeSpan.FromHours(24)))!;
+        return (await Batches.CommitAsync(upload, "acme", null, null, window ?? TimeSpan.FromHours(24), webhookUrl))!;
     }
 
     /// <summary>Does what a worker does with a page: stores a result for every request.</summary>
@@ -194,6 +200,8 @@ internal sealed class OrchestratorBus : IAsyncDisposable
             await Results.StoreAsync(new Page(batchId, 0, 0, 1), "worker", left);
         }
     }
+
+    public WebhookDelivery Webhooks => Get<WebhookDelivery>();
 
     public async ValueTask DisposeAsync()
     {

@@ -154,6 +154,8 @@ public sealed partial class ScriptTests
         await limits.AddWaitingAsync("acme", batchId, 1, 10);
         await schedule.ClaimAsync(100, TimeSpan.FromMinutes(1));
         await batches.MarkAnnouncedAsync(batchId, TimeSpan.FromDays(29));
+        var webhook = new WebhookState("https://example.com", WebhookPhase.Due, 0, DateTimeOffset.UnixEpoch);
+        await batches.NoteWebhookAsync(batchId, webhook, webhook with { Attempts = 1 });
 
         async Task<BatchUpload> UploadAsync()
         {

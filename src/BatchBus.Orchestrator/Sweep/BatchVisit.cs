@@ -1,6 +1,7 @@
 using BatchBus.Contracts;
 using BatchBus.Orchestrator.Batches;
 using BatchBus.Orchestrator.Dispatch;
+using BatchBus.Orchestrator.Webhooks;
 using BatchBus.Storage.Batches;
 using BatchBus.Storage.Pages;
 using BatchBus.Storage.Schedule;
@@ -19,6 +20,7 @@ internal sealed partial class BatchVisit(
     PageStore pages,
     BatchSchedule schedule,
     ILoadSagaRepository<BatchState> sagas,
+    WebhookDelivery webhooks,
     IBus bus,
     IOptions<DispatchOptions> dispatch,
     IOptions<RetentionOptions> retention,
@@ -44,30 +46,23 @@ internal sealed partial class BatchVisit(
             return;
         }
 
-        if (record.Announced)
+        if (record.ClosedAt is not { } closedAt)
         {
-            await RetainAsync(record);
+            await schedule.SetAsync(batchId, await ProgressAsync(record, cancellationToken));
             return;
         }
 
-        var pause = record.ClosedAt is { } closedAt
-            ? await AnnounceAsync(record, closedAt, cancellationToken)
-            : await ProgressAsync(record, cancellationToken);
-        await schedule.SetAsync(batchId, pause);
-    }
-
-    /// <summary>Over and announced: what remains is to remove requests and results once they have been kept long enough.</summary>
-    private async Task RetainAsync(BatchRecord record)
-    {
         var keptUntil = record.CreatedAt + retention.Value.Results;
-        if (keptUntil > time.GetUtcNow())
+        if (record.Announced && keptUntil <= time.GetUtcNow())
         {
-            await schedule.SetAsync(record.BatchId, keptUntil - time.GetUtcNow());
+            await batches.ArchiveAsync(batchId);
+            Log.Archived(logger, BatchId.Format(batchId));
             return;
         }
 
-        await batches.ArchiveAsync(record.BatchId);
-        Log.Archived(logger, BatchId.Format(record.BatchId));
+        var pause = record.Announced ? keptUntil - time.GetUtcNow() : await AnnounceAsync(record, closedAt, cancellationToken);
+        await schedule.SetAsync(batchId, webhooks.PauseOf(record) is { } earlier && earlier < pause ? earlier : pause);
+        await webhooks.BeginAsync(record);
     }
 
     /// <summary>Closed, and the announcement has not come back: the saga is asked to announce. One that the store has lost begins anew, and finds that it is over.</summary>

@@ -35,6 +35,9 @@ public sealed record BatchRecord
     /// <summary>When its requests and results were removed.</summary>
     public DateTimeOffset? ArchivedAt { get; init; }
 
+    /// <summary>Who is to be told of its end, where somebody is, and how far that has come.</summary>
+    public WebhookState? Webhook { get; init; }
+
     /// <summary>The lanes, by their number.</summary>
     public required IReadOnlyList<Lane> Lanes { get; init; }
 

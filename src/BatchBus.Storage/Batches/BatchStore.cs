@@ -26,6 +26,7 @@ public sealed class BatchStore(IConnectionMultiplexer redis, BatchSchedule sched
     private static readonly Script Cancel = Script.Load("cancel_batch");
     private static readonly Script Close = Script.Load("close_batch");
     private static readonly Script Mark = Script.Load("mark_batch");
+    private static readonly Script NoteWebhook = Script.Load("note_webhook");
 
     private IDatabase Database => redis.GetDatabase();
 
@@ -49,8 +50,9 @@ public sealed class BatchStore(IConnectionMultiplexer redis, BatchSchedule sched
     /// <param name="stage">The stage of the whole batch, if any.</param>
     /// <param name="stageModel">The model of that stage.</param>
     /// <param name="window">From creation to expiry.</param>
+    /// <param name="webhookUrl">Who is to be told of the end, if anybody.</param>
     /// <returns>The record; null when the upload had already lapsed.</returns>
-    public async Task<BatchRecord?> CommitAsync(BatchUpload upload, string workspace, string? stage, string? stageModel, TimeSpan window)
+    public async Task<BatchRecord?> CommitAsync(BatchUpload upload, string workspace, string? stage, string? stageModel, TimeSpan window, string? webhookUrl = null)
     {
         var lanes = await upload.FinishAsync(stageModel);
         var now = time.GetUtcNow();
@@ -65,6 +67,11 @@ public sealed class BatchStore(IConnectionMultiplexer redis, BatchSchedule sched
         if (stage is not null)
         {
             values.AddRange(["stage", stage]);
+        }
+
+        if (webhookUrl is not null)
+        {
+            values.AddRange(["webhook", webhookUrl]);
         }
 
         await _index.AddAsync(workspace, upload.BatchId);
@@ -126,6 +133,7 @@ public sealed class BatchStore(IConnectionMultiplexer redis, BatchSchedule sched
             Reason = fields.TryGetValue("reason", out var reason) ? (BatchEndReason)(int)reason : null,
             Announced = fields.ContainsKey("announced"),
             ArchivedAt = TimeOf("archived"),
+            Webhook = fields.TryGetValue("webhook", out var webhook) ? WebhookState.Parse(webhook!, fields.GetValueOrDefault("webhook:state")) : null,
             Lanes = lanes,
             Tallies = await Task.WhenAll(lanes.Select(TallyAsync)),
         };
@@ -222,9 +230,15 @@ public sealed class BatchStore(IConnectionMultiplexer redis, BatchSchedule sched
     {
         if (await FindAsync(batchId) is { } record && await MarkAsync(batchId, "announced", 1))
         {
-            await schedule.SetAsync(batchId, record.CreatedAt + retention - time.GetUtcNow());
+            // A visit sees to a webhook; it sets its own next one.
+            await schedule.SetAsync(batchId, record.Webhook is { Phase: WebhookPhase.Due } ? TimeSpan.Zero : record.CreatedAt + retention - time.GetUtcNow());
         }
     }
+
+    /// <summary>Replaces what is known of a batch's webhook.</summary>
+    /// <returns>Whether it took effect; false when the batch is gone, or another has replaced it first.</returns>
+    public async Task<bool> NoteWebhookAsync(Guid batchId, WebhookState before, WebhookState after)
+        => (int)await NoteWebhook.RunAsync(Database, [new BatchKeys(batchId).Record], [before.Format(), after.Format()]) == 1;
 
     /// <summary>Removes the requests and results of a closed batch; its record stays.</summary>
     public async Task ArchiveAsync(Guid batchId)

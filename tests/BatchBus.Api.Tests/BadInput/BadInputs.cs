@@ -116,6 +116,11 @@ internal static class BadInputs
             yield return Json("strings", $"custom_id with {name}", $$$"""{"requests":[{"custom_id":"{{{text}}}","params":{}}]}""");
         }
 
+        foreach (var url in new[] { "", "example.com", "ftp://example.com/", "https://user@example.com/", "http://127.0.0.1/", "http://[::1]:9/x", "http://169.254.169.254/latest/meta-data/", "http://localhost/" })
+        {
+            yield return Json("strings", $"webhook_url \"{url}\"", $$$"""{"webhook_url":"{{{url}}}","requests":[{"custom_id":"a","params":{}}]}""");
+        }
+
         foreach (var key in new[] { "stage", "requests", "x" })
         {
             yield return Json("strings", $"lone surrogate as the stage, behind {key}", $$$"""{"{{{key}}}":[],"stage":"\ud800","requests":[{"custom_id":"a","params":{}}]}""");
@@ -154,6 +159,7 @@ internal static class BadInputs
             if (value is not "null")
             {
                 yield return Json("types", $"stage {value}", $$$"""{"stage":{{{value}}},"requests":[{"custom_id":"a","params":{}}]}""");
+                yield return Json("types", $"webhook_url {value}", $$$"""{"requests":[{"custom_id":"a","params":{}}],"webhook_url":{{{value}}}}""");
             }
 
             if (value is not "null" and not "7")
@@ -194,6 +200,7 @@ internal static class BadInputs
             ("custom_id", """{"requests":[{"custom_id":"a","custom_id":"a","params":{}}]}"""),
             ("params", """{"requests":[{"custom_id":"a","params":{},"params":{}}]}"""),
             ("stage", """{"stage":"email","stage":"polish","requests":[{"custom_id":"a","params":{}}]}"""),
+            ("webhook_url", """{"webhook_url":"https://example.com","webhook_url":"https://example.com","requests":[{"custom_id":"a","params":{}}]}"""),
             ("expires_in_seconds", """{"expires_in_seconds":1,"requests":[{"custom_id":"a","params":{}}],"expires_in_seconds":2}"""),
             ("custom_id of two entries", """{"requests":[{"custom_id":"a","params":{}},{"custom_id":"a","params":{}}]}"""),
             ("two objects", Good + Good),

@@ -38,7 +38,7 @@ internal sealed class BatchBodyReader(Stream body, bool isDecoded, ApiOptions op
     }
 
     /// <summary>What the body says besides its entries, as far as it has been read.</summary>
-    public BatchEnvelope Envelope { get; private set; } = new(false, 0, null, null);
+    public BatchEnvelope Envelope { get; private set; } = new(false, 0, null, null, null);
 
     /// <summary>The next entry; null at the end of the body. An entry is valid until the next call.</summary>
     public async ValueTask<ReadOnlyMemory<byte>?> NextAsync(CancellationToken cancellationToken)
@@ -238,34 +238,33 @@ internal sealed class BatchBodyReader(Stream body, bool isDecoded, ApiOptions op
             return TryReadRequests(ref reader);
         }
 
-        var (isStage, isExpiry) = (reader.ValueTextEquals("stage"u8), reader.ValueTextEquals("expires_in_seconds"u8));
+        var field = reader.ValueTextEquals("stage"u8) ? "stage"
+            : reader.ValueTextEquals("expires_in_seconds"u8) ? "expires_in_seconds"
+            : reader.ValueTextEquals("webhook_url"u8) ? "webhook_url"
+            : null;
         if (!reader.Read())
         {
             return false;
         }
 
-        if ((isStage && Envelope.Stage is not null) || (isExpiry && Envelope.ExpiresInSeconds is not null))
+        if (field switch { "stage" => Envelope.Stage is not null, "expires_in_seconds" => Envelope.ExpiresInSeconds is not null, "webhook_url" => Envelope.WebhookUrl is not null, _ => false })
         {
-            throw ApiException.InvalidRequest($"{(isStage ? "stage" : "expires_in_seconds")}: given twice. Give it once.");
+            throw ApiException.InvalidRequest($"{field}: given twice. Give it once.");
         }
 
-        if (isStage && reader.TokenType is not JsonTokenType.Null)
-        {
-            Envelope = reader.TokenType is JsonTokenType.String
-                ? Envelope with { Stage = reader.GetString() }
-                : throw ApiException.InvalidRequest("stage: Input should be a valid string");
-        }
-        else if (isExpiry && reader.TokenType is not JsonTokenType.Null)
-        {
-            Envelope = reader.TokenType is JsonTokenType.Number && reader.TryGetInt64(out var seconds)
-                ? Envelope with { ExpiresInSeconds = seconds }
-                : throw ApiException.InvalidRequest("expires_in_seconds: Input should be a valid integer");
-        }
-        else
+        if (field is null || reader.TokenType is JsonTokenType.Null)
         {
             return reader.TrySkip();
         }
 
+        Envelope = (field, reader.TokenType) switch
+        {
+            ("stage", JsonTokenType.String) => Envelope with { Stage = reader.GetString() },
+            ("webhook_url", JsonTokenType.String) => Envelope with { WebhookUrl = reader.GetString() },
+            ("expires_in_seconds", JsonTokenType.Number) when reader.TryGetInt64(out var seconds) => Envelope with { ExpiresInSeconds = seconds },
+            ("expires_in_seconds", _) => throw ApiException.InvalidRequest("expires_in_seconds: Input should be a valid integer"),
+            _ => throw ApiException.InvalidRequest($"{field}: Input should be a valid string"),
+        };
         return true;
     }
 

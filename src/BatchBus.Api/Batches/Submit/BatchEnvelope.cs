@@ -8,7 +8,8 @@ namespace BatchBus.Api.Batches.Submit;
 /// <param name="RequestCount">Number of its entries.</param>
 /// <param name="Stage">The stage of the whole batch.</param>
 /// <param name="ExpiresInSeconds">How long the batch may take.</param>
-internal sealed record BatchEnvelope(bool HasRequests, int RequestCount, string? Stage, long? ExpiresInSeconds);
+/// <param name="WebhookUrl">Who is to be told of its end.</param>
+internal sealed record BatchEnvelope(bool HasRequests, int RequestCount, string? Stage, long? ExpiresInSeconds, string? WebhookUrl);
 
 /// <summary>The rules of the envelope; the first that is broken is what the caller hears of.</summary>
 internal sealed class BatchEnvelopeValidator : AbstractValidator<BatchEnvelope>

@@ -5,6 +5,7 @@ using BatchBus.Inference.Catalog;
 using BatchBus.Inference.Routing;
 using BatchBus.Storage.Batches;
 using BatchBus.Storage.Requests;
+using BatchBus.Webhooks;
 using MassTransit;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
@@ -14,7 +15,7 @@ namespace BatchBus.Api.Batches.Submit;
 
 /// <summary>Makes a batch of requests as they arrive, over HTTP or over the bus: store, commit, announce.</summary>
 internal sealed partial class BatchIntake(
-    BatchStore batches, ModelCatalog catalog, ModelRouter router, IBus bus, IOptions<ApiOptions> options, TimeProvider time, ILogger<BatchIntake> logger)
+    BatchStore batches, ModelCatalog catalog, ModelRouter router, WebhookUrls webhooks, IBus bus, IOptions<ApiOptions> options, TimeProvider time, ILogger<BatchIntake> logger)
 {
     /// <summary>How long the announcement may take; publishing can hang while the broker is down, and the sweeper publishes too.</summary>
     private static readonly TimeSpan AnnouncementPatience = TimeSpan.FromSeconds(2);
@@ -50,7 +51,7 @@ internal sealed partial class BatchIntake(
         try
         {
             await StoreAsync(upload, entries, cancellationToken);
-            Check(envelope());
+            await CheckAsync(workspace, envelope(), cancellationToken);
             if (beforeCommit is not null && await beforeCommit() is { } earlier)
             {
                 await AbandonAsync(upload);
@@ -99,12 +100,17 @@ internal sealed partial class BatchIntake(
         }
     }
 
-    private void Check(BatchEnvelope envelope)
+    private async Task CheckAsync(string workspace, BatchEnvelope envelope, CancellationToken cancellationToken)
     {
         var check = _validator.Validate(envelope);
         if (!check.IsValid)
         {
             throw ApiException.InvalidRequest(check.Errors[0].ErrorMessage);
+        }
+
+        if (envelope.WebhookUrl is { } url && await webhooks.ProblemAsync(workspace, url, cancellationToken) is { } problem)
+        {
+            throw ApiException.InvalidRequest($"webhook_url: {problem}");
         }
     }
 
@@ -118,7 +124,7 @@ internal sealed partial class BatchIntake(
         var stageModel = envelope.Stage is null ? null : catalog.ModelOfStage(envelope.Stage);
         try
         {
-            return await batches.CommitAsync(upload, workspace, envelope.Stage, stageModel, window)
+            return await batches.CommitAsync(upload, workspace, envelope.Stage, stageModel, window, webhooks.Of(workspace, envelope.WebhookUrl))
                 ?? throw ApiException.Overloaded("The upload took too long and lapsed; nothing was stored. Try again.");
         }
         catch (Exception error) when (error is RedisException or RedisTimeoutException)

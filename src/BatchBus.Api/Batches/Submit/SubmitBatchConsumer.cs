@@ -1,62 +1,73 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using BatchBus.Api.Errors;
-using BatchBus.Api.Keys;
 using BatchBus.Contracts;
 using BatchBus.Storage.Batches;
 using BatchBus.Storage.Submissions;
 using MassTransit;
+using Microsoft.Extensions.Options;
 
 namespace BatchBus.Api.Batches.Submit;
 
 /// <summary>The bus as an entrance: the same checks and the same store as over HTTP, one batch per submission however often it arrives.</summary>
-internal sealed class SubmitBatchConsumer(ApiKeyRing keys, BatchStore batches, SubmissionStore submissions, BatchIntake intake) : IConsumer<SubmitBatch>
+internal sealed class SubmitBatchConsumer(
+    BusUsers users, BatchStore batches, SubmissionStore submissions, CreateTies ties, BatchIntake intake, IOptions<ApiOptions> options) : IConsumer<SubmitBatch>
 {
-    private const string Workspace = "default";
+    /// <summary>A broker holds messages in memory; HTTP streams.</summary>
+    private const long MaxBytes = 8 << 20;
 
     public async Task Consume(ConsumeContext<SubmitBatch> context)
     {
-        if (!keys.IsEmpty)
-        {
-            // A message carries no key, so where keys are demanded it would be a way around them.
-            await RejectAsync(context, ApiException.Unauthenticated("API keys are configured, and a batch on the bus carries none. Submit it over HTTP."));
-            return;
-        }
-
-        var submission = context.Message.SubmissionId.ToString("N");
-        var upload = await batches.BeginUploadAsync();
-        var tied = (await submissions.ClaimAsync(Workspace, submission, upload.BatchId)).BatchId;
-        if (tied != upload.BatchId)
-        {
-            if (!await batches.AbandonAsync(tied))
-            {
-                await batches.AbandonAsync(upload.BatchId);
-                await context.RespondAsync(new BatchAccepted { SubmissionId = context.Message.SubmissionId, BatchId = tied });
-                return;
-            }
-
-            // The earlier attempt died before its commit, and can commit no more.
-            if ((await submissions.ClaimAsync(Workspace, submission, upload.BatchId, replaces: tied)).BatchId != upload.BatchId)
-            {
-                throw new ConcurrencyException("Another delivery of the submission is ahead; this one is tried again.", typeof(SubmitBatch), context.Message.SubmissionId);
-            }
-        }
-
         try
         {
-            var message = context.Message;
-            var record = await intake.TakeInAsync(
-                upload,
-                Workspace,
-                Entries(message),
-                () => new BatchEnvelope(true, message.Requests.Count, message.Stage, message.ExpiresInSeconds),
-                beforeCommit: null,
-                context.CancellationToken);
-            await context.RespondAsync(new BatchAccepted { SubmissionId = message.SubmissionId, BatchId = record.BatchId });
+            var batchId = await TakeInAsync(context, users.WorkspaceOf(context));
+            await context.RespondAsync(new BatchAccepted { SubmissionId = context.Message.SubmissionId, BatchId = batchId });
         }
-        catch (ApiException refused) when (refused.Status < 500)
+        catch (ApiException refused) when (refused.Status is 400 or 401 or 413)
         {
             await RejectAsync(context, refused);
+        }
+    }
+
+    private async Task<Guid> TakeInAsync(ConsumeContext<SubmitBatch> context, string workspace)
+    {
+        var (message, size) = (context.Message, context.ReceiveContext.Body.Length);
+        if (size > MaxBytes)
+        {
+            throw ApiException.TooLarge(
+                $"The message has {size} bytes, and a batch on the bus at most {MaxBytes}. Submit it over HTTP, where a batch has at most {options.Value.MaxBatchBytes}, or split it.");
+        }
+
+        var name = message.SubmissionId.ToString("N");
+        var upload = await batches.BeginUploadAsync();
+        if (await ties.TieAsync(workspace, name, upload.BatchId, SubmissionStore.Memory, oldest: null, context.CancellationToken) is { } earlier)
+        {
+            await intake.AbandonAsync(upload);
+            return earlier.Record.BatchId;
+        }
+
+        using var done = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken);
+        var alive = ties.KeepAliveAsync(workspace, name, upload.BatchId, done.Token);
+        try
+        {
+            var record = await intake.TakeInAsync(
+                upload,
+                workspace,
+                Entries(message),
+                () => new BatchEnvelope(message.Requests is not null, message.Requests?.Count ?? 0, message.Stage, message.ExpiresInSeconds, message.WebhookUrl),
+                beforeCommit: null,
+                context.CancellationToken);
+            return record.BatchId;
+        }
+        catch (Exception error) when (error is not UnknownFateException)
+        {
+            await submissions.ReleaseAsync(workspace, name, upload.BatchId);
+            throw;
+        }
+        finally
+        {
+            await done.CancelAsync();
+            await alive;
         }
     }
 
@@ -64,7 +75,7 @@ internal sealed class SubmitBatchConsumer(ApiKeyRing keys, BatchStore batches, S
         => context.RespondAsync(new BatchRejected { SubmissionId = context.Message.SubmissionId, ErrorType = refused.Type, Message = refused.Message });
 
     private static IAsyncEnumerable<ReadOnlyMemory<byte>> Entries(SubmitBatch message)
-        => message.Requests.ToAsyncEnumerable().Select(request => (ReadOnlyMemory<byte>)JsonSerializer.SerializeToUtf8Bytes(request, BatchRequestJson.Default.BatchRequest));
+        => (message.Requests ?? []).ToAsyncEnumerable().Select(request => (ReadOnlyMemory<byte>)JsonSerializer.SerializeToUtf8Bytes(request, BatchRequestJson.Default.BatchRequest));
 }
 
 [JsonSourceGenerationOptions(DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]

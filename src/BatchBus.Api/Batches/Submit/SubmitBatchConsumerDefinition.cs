@@ -1,4 +1,6 @@
 using MassTransit;
+using MassTransit.Middleware;
+using Microsoft.Extensions.DependencyInjection;
 using StackExchange.Redis;
 
 namespace BatchBus.Api.Batches.Submit;
@@ -14,7 +16,14 @@ internal sealed class SubmitBatchConsumerDefinition : ConsumerDefinition<SubmitB
 
     protected override void ConfigureConsumer(
         IReceiveEndpointConfigurator endpointConfigurator, IConsumerConfigurator<SubmitBatchConsumer> consumerConfigurator, IRegistrationContext context)
-        => endpointConfigurator.UseMessageRetry(retry =>
+    {
+        endpointConfigurator.ConfigureError(error =>
+        {
+            error.UseFilter(ActivatorUtilities.CreateInstance<MalformedSubmission>(context));
+            error.UseFilter(new GenerateFaultFilter());
+            error.UseFilter(new ErrorTransportFilter());
+        });
+        endpointConfigurator.UseMessageRetry(retry =>
         {
             retry.Handle<RedisException>();
             retry.Handle<RedisTimeoutException>();
@@ -23,4 +32,5 @@ internal sealed class SubmitBatchConsumerDefinition : ConsumerDefinition<SubmitB
             retry.Handle<Errors.ApiException>();
             retry.Exponential(100_000, TimeSpan.FromMilliseconds(100), TimeSpan.FromSeconds(15), TimeSpan.FromMilliseconds(200));
         });
+    }
 }
