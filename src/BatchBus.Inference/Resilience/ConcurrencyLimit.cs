@@ -22,13 +22,13 @@ public sealed class ConcurrencyLimit(int max, TimeProvider time)
     private const double SearchShare = 0.5;
     private const double ProbeShare = 0.7;
     private const double LoweredShare = 0.85;
-    private const double ThroughputKept = 0.9;
+    private const double ThroughputKept = 0.95;
     private const double RefusedShare = 0.9;
     private const double BusyShare = 0.9;
     private const double Certainty = 3;
 
-    // With times that vary by 30 %, the mean of so many is good to 3 %.
-    private const int FewestMeasured = 100;
+    // With times that vary by 30 %, the mean of so many is good to 2 %.
+    private const int FewestMeasured = 200;
     private const int FewestReported = 8;
 
     // A probe costs up to a third of the throughput of its window.
