@@ -10,7 +10,8 @@ namespace BatchBus.Inference.Resilience;
 /// the endpoint does not report its queue, q is what answers take longer than without one. How long that is, nobody knows: so now and then the
 /// limit is lowered to find out, by all workers at the same time of the clock, since one alone makes little difference. And whatever lowered the limit, if
 /// that cost throughput there was no queue: answers are slow for another reason, and the limit is raised again.
-/// Several workers at an endpoint that does not report its queue lose no throughput by this, but do not keep the queue short together either:
+/// A server that batches gets slower with every call and yet does more: so after that, the limit is raised for a window, and stays raised where
+/// throughput gains. Several workers at an endpoint that does not report its queue lose no throughput by this, but do not keep the queue short together either:
 /// there, <c>MaxInFlight</c> does.
 /// </remarks>
 public sealed class ConcurrencyLimit(int max, TimeProvider time)
@@ -23,6 +24,7 @@ public sealed class ConcurrencyLimit(int max, TimeProvider time)
     private const double ProbeShare = 0.7;
     private const double LoweredShare = 0.85;
     private const double ThroughputKept = 0.95;
+    private const double GainShare = 0.25;
     private const double RefusedShare = 0.9;
     private const double BusyShare = 0.9;
     private const double Certainty = 3;
@@ -30,6 +32,7 @@ public sealed class ConcurrencyLimit(int max, TimeProvider time)
     // With times that vary by 30 %, the mean of so many is good to 2 %.
     private const int FewestMeasured = 200;
     private const int FewestReported = 8;
+    private const int MostTurns = 4;
 
     // A probe costs up to a third of the throughput of its window.
     private const int WindowsBetweenProbes = 50;
@@ -53,6 +56,8 @@ public sealed class ConcurrencyLimit(int max, TimeProvider time)
     // Seconds of an answer without a queue, as far as known; and limit and seconds of the window with which a lower limit is compared.
     private double? _base;
     private (double Limit, double Seconds)? _before;
+    private (double Limit, double Seconds)? _raisedFrom;
+    private bool _raisesNext;
     private double? _lastSeconds;
     private long _settledAt;
     private bool _isProbe;
@@ -65,7 +70,7 @@ public sealed class ConcurrencyLimit(int max, TimeProvider time)
     /// <summary>Begins anew with what is to be observed: the endpoint has just started, or was idle.</summary>
     public void Restart()
     {
-        (_before, _lastSeconds, _isProbe, _settledAt) = (null, null, false, 0);
+        (_before, _raisedFrom, _lastSeconds, _isProbe, _settledAt) = (null, null, null, false, 0);
         Begin();
     }
 
@@ -108,8 +113,9 @@ public sealed class ConcurrencyLimit(int max, TimeProvider time)
         _reportsQueue |= queued is not null;
         _mostInFlight = Math.Max(_mostInFlight, inFlight);
 
-        // The quick answers of a window come first: measured times need a second turn, so that they do not count for much more.
-        var enough = _reportsQueue ? Math.Max(FewestReported, Current) : Math.Max(FewestMeasured, (_base is null ? 1 : 2) * Current);
+        // The quick answers of a window come first: measured times need a second turn, so that they do not count for much more. More than a few
+        // turns would leave a limit that is too low where it is for long.
+        var enough = _reportsQueue ? Math.Max(FewestReported, Current) : Math.Max((_base is null ? 1 : 2) * Current, Math.Min(FewestMeasured, MostTurns * Current));
         if (_answers >= enough && time.GetElapsedTime(_windowAt, now) >= ShortestWindow)
         {
             Judge(_seconds / _answers);
@@ -127,8 +133,15 @@ public sealed class ConcurrencyLimit(int max, TimeProvider time)
         }
 
         var error = Math.Sqrt(Math.Max(0, (_squares / _answers) - (seconds * seconds)) / _answers);
-        if (WasLoweredInVain(seconds, error))
+        if (WasRaised(seconds) || WasLoweredInVain(seconds, error))
         {
+            return;
+        }
+
+        if (_raisesNext && isBusy)
+        {
+            _raisesNext = false;
+            Raise(seconds);
             return;
         }
 
@@ -142,6 +155,28 @@ public sealed class ConcurrencyLimit(int max, TimeProvider time)
         }
 
         Step(_base is { } known ? Math.Max(0, 1 - (known / seconds)) : 0, isBusy);
+    }
+
+    /// <summary>Compares this window with the one before the limit was raised, and takes the raise back where it gained too little.</summary>
+    private bool WasRaised(double seconds)
+    {
+        if (_raisedFrom is not { } before)
+        {
+            return false;
+        }
+
+        _raisedFrom = null;
+        if (_limit / seconds * before.Seconds / before.Limit > 1 + (GainShare * ((_limit / before.Limit) - 1)))
+        {
+            (_base, _before) = (seconds, (_limit, seconds));
+            Raise(seconds);
+        }
+        else
+        {
+            _limit = before.Limit;
+        }
+
+        return true;
     }
 
     /// <summary>Compares this window with the one before the limit was lowered; puts the limit back where that cost throughput.</summary>
@@ -160,7 +195,7 @@ public sealed class ConcurrencyLimit(int max, TimeProvider time)
         _before = null;
         if (_limit / seconds < ThroughputKept * before.Limit / before.Seconds)
         {
-            (_base, _limit, _isProbe) = (seconds, before.Limit, false);
+            (_base, _limit, _raisesNext, _isProbe) = (seconds, before.Limit, _isProbe, false);
             return true;
         }
 
@@ -186,10 +221,25 @@ public sealed class ConcurrencyLimit(int max, TimeProvider time)
     {
         _before = (_limit, seconds);
         _limit = Math.Max(1, (_base is null ? SearchShare : ProbeShare) * _limit);
-        (_isProbe, _windows, _lastSeconds) = (true, 0, null);
+        _isProbe = true;
+        Settle(seconds);
+    }
 
-        // Until then, answers are to calls that were in a queue of before.
+    private void Raise(double seconds)
+    {
+        if (Current < max)
+        {
+            _raisedFrom = (_limit, seconds);
+            _limit = Math.Min(max, _limit / ProbeShare);
+            Settle(seconds);
+        }
+    }
+
+    /// <summary>Waits until no answers are to calls that were in a queue of before.</summary>
+    private void Settle(double seconds)
+    {
         _settledAt = time.GetTimestamp() + (long)(seconds * time.TimestampFrequency);
+        (_windows, _lastSeconds) = (0, null);
     }
 
     private void Step(double share, bool isBusy)
@@ -197,7 +247,7 @@ public sealed class ConcurrencyLimit(int max, TimeProvider time)
         var step = Queue + (QueueShare * _limit) - (share * _limit);
         if (step < 0 || (isBusy && !(_refusedAt is { } at && time.GetElapsedTime(at) < RefusedPause)))
         {
-            _limit = Math.Clamp(_limit + step, 1, max);
+            _limit = Math.Clamp(_limit + Math.Max(step, -0.5 * _limit), 1, max);
         }
     }
 

@@ -36,6 +36,9 @@ internal sealed class ClosedLoop
     /// <summary>Standard deviation of the logarithm of that time.</summary>
     public double Sigma { get; set; }
 
+    /// <summary>How much longer a call takes that begins as one of so many; for a server that batches.</summary>
+    public Func<int, double> Slowdown { get; set; } = _ => 1;
+
     public bool ReportsQueue { get; set; }
 
     public int Limit => _callers.Sum(caller => caller.Limit.Current);
@@ -107,7 +110,7 @@ internal sealed class ClosedLoop
                     call.Caller.Answers++;
                     End(call, () => call.Caller.Limit.Answered(call.Start.Ticks, queued, call.Caller.InFlight));
                 },
-                _now + (Service * Math.Exp(Sigma * Normal())));
+                _now + (Service * Slowdown(_running) * Math.Exp(Sigma * Normal())));
         }
     }
 
