@@ -24,6 +24,7 @@ public sealed class SimulatedEndpoint
     private readonly RateGate[] _gates = [new(), new(), new()];
     private readonly int[] _calls = new int[3];
     private object? _latency;
+    private double _answerLength;
     private SimulatedTokenRate? _tokenRate;
     private SimulatedOutage? _outage;
     private SimulatedRateLimits? _rateLimits;
@@ -59,6 +60,25 @@ public sealed class SimulatedEndpoint
     {
         get => Volatile.Read(ref _tokenRate);
         set => Volatile.Write(ref _tokenRate, value);
+    }
+
+    /// <summary>
+    /// How long answers are, as a share of what their requests allow: so many tokens are counted, and take their time, whatever the text. Forced
+    /// tool calls and answers that a stop string ends keep their own length.
+    /// </summary>
+    /// <value>Default: null, as long as their text. Above 0, at most 1.</value>
+    public double? AnswerLength
+    {
+        get => Volatile.Read(ref _answerLength) is var share && share > 0 ? share : null;
+        set
+        {
+            if (value is not (null or (> 0 and <= 1)))
+            {
+                throw new ArgumentOutOfRangeException(nameof(value), value, "An answer's length is a share above 0, at most 1, of what its request allows.");
+            }
+
+            Volatile.Write(ref _answerLength, value ?? 0);
+        }
     }
 
     /// <summary>
@@ -159,6 +179,7 @@ public sealed class SimulatedEndpoint
         Workers = null;
         MaxConcurrency = null;
         TokenRate = null;
+        AnswerLength = null;
         Latency = null;
         TimeScale = 1;
         Retention = DefaultRetention;
@@ -257,6 +278,7 @@ public sealed class SimulatedEndpoint
             await Task.Delay(Timeout.Infinite, cancellationToken);
         }
 
+        request.AnswerLength = AnswerLength;
         var isInTime = TokenRate is { } rate
             ? await GenerateAsync(request, rate, worker, limit, cancellationToken)
             : await DelayAsync(Latency is { } own ? _engine.Sample(own, request.Key) : _engine.LatencyOf(request.Key), limit, cancellationToken);

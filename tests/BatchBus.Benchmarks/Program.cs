@@ -1,5 +1,6 @@
 using System.Globalization;
 using BatchBus.Benchmarks;
+using BatchBus.Benchmarks.Day;
 using BatchBus.Benchmarks.Measurements;
 using BatchBus.Benchmarks.Processes;
 using BatchBus.Benchmarks.Reporting;
@@ -7,7 +8,7 @@ using BatchBus.Benchmarks.Rivals;
 using BatchBus.Benchmarks.Work;
 using BatchBus.TestServers;
 
-const string Usage = "Usage: BatchBus.Benchmarks short|long [--only 1,3] [--output folder]";
+const string Usage = "Usage: BatchBus.Benchmarks short|long [--only 1,3] [--output folder], or BatchBus.Benchmarks day";
 
 // Number, title, weight in the division of the time, and the measurement itself.
 Dictionary<int, (string Title, double Weight, Func<Benchmark, Task> Run)> measurements = new()
@@ -20,6 +21,7 @@ Dictionary<int, (string Title, double Weight, Func<Benchmark, Task> Run)> measur
     [6] = (Growth.Title, 2, Growth.RunAsync),
     [7] = (Fairness.Title, 1.5, Fairness.RunAsync),
     [8] = (Sizes.Title, 2, Sizes.RunAsync),
+    [9] = (Concurrency.Title, 2.5, Concurrency.RunAsync),
 };
 
 // The first three are this program in the part of the model and of the floors, as processes of their own.
@@ -29,6 +31,7 @@ return args switch
     [BareServer.Command, var url] => await ServeBytesAsync(url),
     [DirectCalls.Command, var url, var name, var count, var characters, var concurrency, var answers] =>
         await CallAsync(url, new Workload(name, Number(count), Number(characters)), Number(concurrency), answers),
+    ["day"] => await WriteDayAsync(),
     ["short" or "long", .. var options] when Options.TryParse(options, measurements.Keys, out var chosen) => await MeasureAsync(args[0], chosen),
     _ => Fail(Usage),
 };
@@ -64,9 +67,20 @@ async Task<int> MeasureAsync(string form, Options options)
         {
             await File.WriteAllTextAsync($"{file}.svg", plot);
         }
+
+        foreach (var (name, svg) in report.Plots)
+        {
+            await File.WriteAllTextAsync($"{file}-{name}.svg", svg);
+        }
     }
 
     return report.IsClean ? 0 : Fail("Results were lost, doubled or misplaced: see the L/D/M column.");
+}
+
+static async Task<int> WriteDayAsync()
+{
+    Console.WriteLine(await SeedDay.RunAsync().WaitAsync(TimeSpan.FromMinutes(10)));
+    return 0;
 }
 
 static async Task<int> ServeModelAsync(string url)

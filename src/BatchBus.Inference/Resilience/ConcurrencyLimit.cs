@@ -1,31 +1,49 @@
 namespace BatchBus.Inference.Resilience;
 
 /// <summary>
-/// How many calls an endpoint is given at once, between 1 and a maximum: as many as it executes without keeping them in a queue. The queue
-/// shows in what the endpoint reports, or in answers that take longer than they did when it was given fewer. Looks at a window of answers at a
-/// time, each about as many as are in flight. Not safe for concurrent use.
+/// How many calls an endpoint is given at once, between 1 and a maximum: as many as it executes, and a few more that wait in its queue so that
+/// it never runs dry. Looks at a window of answers at a time. Not safe for concurrent use.
 /// </summary>
 /// <remarks>
-/// Little's law gives the step: if a share q of the time of a call is waiting, a limit smaller by that share keeps the endpoint just as
-/// busy. Since nobody knows how long an answer takes without a queue, the limit is lowered now and then to find out; and when lowering it
-/// did not make answers quicker, something else has made them slow, and it is raised again.
+/// By Little's law, if a share q of the time of a call is waiting, q times the limit is this worker's part of the queue. Each window takes
+/// that part off and adds the few calls that it is meant to be, so that workers with a larger part give way to those with a smaller one. Where
+/// the endpoint does not report its queue, q is what answers take longer than without one. How long that is, nobody knows: so now and then the
+/// limit is lowered to find out, by all workers at the same time of the clock, since one alone makes little difference. And whatever lowered the limit, if
+/// that cost throughput there was no queue: answers are slow for another reason, and the limit is raised again.
+/// A server that batches gets slower with every call and yet does more: so after that, the limit is raised for a window, and stays raised where
+/// throughput gains. Several workers at an endpoint that does not report its queue lose no throughput by this, but do not keep the queue short together either:
+/// there, <c>MaxInFlight</c> does.
 /// </remarks>
 public sealed class ConcurrencyLimit(int max, TimeProvider time)
 {
-    private const double Growth = 1.05;
-    private const double QueueTooShort = 0.08;
-    private const double QueueTooLong = 0.15;
-    private const double NoQuicker = 0.95;
-    private const double MuchQuicker = 0.87;
-    private const double ProbeShare = 0.75;
+    // The part of the queue that a worker keeps: the first makes workers equal, the second large endpoints busy.
+    private const double Queue = 2;
+    private const double QueueShare = 0.03;
+
+    private const double SearchShare = 0.5;
+    private const double ProbeShare = 0.7;
+    private const double LoweredShare = 0.85;
+    private const double ThroughputKept = 0.95;
+    private const double GainShare = 0.25;
+    private const double RefusedShare = 0.9;
+    private const double BusyShare = 0.9;
     private const double Certainty = 3;
-    private const int FewestAnswers = 16;
+
+    // With times that vary by 30 %, the mean of so many is good to 2 %.
+    private const int FewestMeasured = 200;
+    private const int FewestReported = 8;
+    private const int MostTurns = 4;
+
+    // A probe costs up to a third of the throughput of its window.
+    private const int WindowsBetweenProbes = 50;
 
     private static readonly TimeSpan ShortestWindow = TimeSpan.FromMilliseconds(100);
-    private static readonly TimeSpan FirstProbe = TimeSpan.FromSeconds(4);
+    private static readonly TimeSpan SearchInterval = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan ProbeInterval = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan RefusedPause = TimeSpan.FromSeconds(10);
 
     private double _limit = max;
+    // What began before saw another limit.
     private long _windowAt = time.GetTimestamp();
     private int _answers;
     private int _mostInFlight;
@@ -33,16 +51,28 @@ public sealed class ConcurrencyLimit(int max, TimeProvider time)
     private double _squares;
     private double _queued;
     private bool _reportsQueue;
+    private long? _refusedAt;
+
+    // Seconds of an answer without a queue, as far as known; and limit and seconds of the window with which a lower limit is compared.
     private double? _base;
-    private (double Limit, double Seconds, bool IsProbe)? _lowered;
-    private long _probedAt = time.GetTimestamp();
-    private TimeSpan _probeAfter = FirstProbe;
+    private (double Limit, double Seconds)? _before;
+    private (double Limit, double Seconds)? _raisedFrom;
+    private bool _raisesNext;
+    private double? _lastSeconds;
+    private long _settledAt;
+    private bool _isProbe;
+    private int _windows;
+    private long _probedAt = time.GetUtcNow().Ticks;
 
     /// <summary>Calls that may be in flight.</summary>
     public int Current => Math.Clamp((int)Math.Round(_limit), 1, max);
 
     /// <summary>Begins anew with what is to be observed: the endpoint has just started, or was idle.</summary>
-    public void Restart() => Begin(time.GetTimestamp());
+    public void Restart()
+    {
+        (_before, _raisedFrom, _lastSeconds, _isProbe, _settledAt) = (null, null, null, false, 0);
+        Begin();
+    }
 
     /// <summary>The endpoint refused a call because there were too many.</summary>
     public void Refused(long startedAt)
@@ -50,7 +80,9 @@ public sealed class ConcurrencyLimit(int max, TimeProvider time)
         // One step for all that were under way together.
         if (startedAt >= _windowAt)
         {
-            Lower(0.7 * _limit, null, isProbe: false);
+            _refusedAt = time.GetTimestamp();
+            _limit = Math.Max(1, RefusedShare * _limit);
+            Restart();
         }
     }
 
@@ -60,8 +92,14 @@ public sealed class ConcurrencyLimit(int max, TimeProvider time)
     /// <param name="inFlight">Calls in flight while it was.</param>
     public void Answered(long startedAt, TimeSpan? queued, int inFlight)
     {
-        // What began before the window saw another limit.
-        if (startedAt < _windowAt)
+        if (_lastSeconds is { } last && inFlight >= BusyShare * Current && IsProbeDue(last))
+        {
+            Probe(last);
+            Begin();
+            return;
+        }
+
+        if (startedAt <= _windowAt)
         {
             return;
         }
@@ -74,69 +112,148 @@ public sealed class ConcurrencyLimit(int max, TimeProvider time)
         _queued += queued?.TotalSeconds ?? 0;
         _reportsQueue |= queued is not null;
         _mostInFlight = Math.Max(_mostInFlight, inFlight);
-        if (_answers >= Math.Max(Math.Min(FewestAnswers, 2 * Current), Current) && time.GetElapsedTime(_windowAt, now) >= ShortestWindow)
+
+        // The quick answers of a window come first: measured times need a second turn, so that they do not count for much more. More than a few
+        // turns would leave a limit that is too low where it is for long.
+        var enough = _reportsQueue ? Math.Max(FewestReported, Current) : Math.Max((_base is null ? 1 : 2) * Current, Math.Min(FewestMeasured, MostTurns * Current));
+        if (_answers >= enough && time.GetElapsedTime(_windowAt, now) >= ShortestWindow)
         {
-            Judge(_seconds / _answers, now);
+            Judge(_seconds / _answers);
+            Begin();
         }
     }
 
-    private void Judge(double seconds, long now)
+    private void Judge(double seconds)
     {
-        var isBusy = _mostInFlight >= 0.9 * Current;
-        var (share, isCertain) = (_queued / _seconds, true);
-        if (!_reportsQueue)
+        var isBusy = _mostInFlight >= BusyShare * Current;
+        if (_reportsQueue)
         {
-            if (_lowered is { } before)
-            {
-                _lowered = null;
-                if (seconds > NoQuicker * before.Seconds)
-                {
-                    (_base, _limit) = (seconds, before.Limit);
-                    Begin(now);
-                    return;
-                }
-
-                if (before.IsProbe && seconds < MuchQuicker * before.Seconds)
-                {
-                    Lower(ProbeShare * _limit, seconds, isProbe: true);
-                    return;
-                }
-            }
-
-            // Chance makes some windows quick: one of them alone is not believed.
-            _base = _base is not { } known ? seconds : known <= seconds ? known : known + (0.3 * (seconds - known));
-            share = 1 - (_base.Value / seconds);
-            isCertain = seconds - _base > Certainty * Math.Sqrt(Math.Max(0, (_squares / _answers) - (seconds * seconds)) / _answers);
-            if (isBusy && time.GetElapsedTime(_probedAt, now) >= _probeAfter)
-            {
-                (_probedAt, _probeAfter) = (now, ProbeInterval);
-                Lower(ProbeShare * _limit, seconds, isProbe: true);
-                return;
-            }
-        }
-
-        if (share > QueueTooLong && isCertain)
-        {
-            Lower(Math.Max(0.5, (1 - share) * Growth) * _limit, _reportsQueue ? null : seconds, isProbe: false);
+            Step(_queued / _seconds, isBusy);
             return;
         }
 
-        if (share < QueueTooShort && isBusy)
+        var error = Math.Sqrt(Math.Max(0, (_squares / _answers) - (seconds * seconds)) / _answers);
+        if (WasRaised(seconds) || WasLoweredInVain(seconds, error))
         {
-            _limit = Math.Min(max, Math.Max(_limit + 1, _limit * Growth));
+            return;
         }
 
-        Begin(now);
+        if (_raisesNext && isBusy)
+        {
+            _raisesNext = false;
+            Raise(seconds);
+            return;
+        }
+
+        _windows++;
+        _lastSeconds = seconds;
+        _before = _before is { } before && _limit < before.Limit ? before : (_limit, seconds);
+        if (_isProbe)
+        {
+            // There was more of a queue than known, so there may be still: the next probe follows soon.
+            return;
+        }
+
+        Step(_base is { } known ? Math.Max(0, 1 - (known / seconds)) : 0, isBusy);
     }
 
-    private void Lower(double limit, double? seconds, bool isProbe)
+    /// <summary>Compares this window with the one before the limit was raised, and takes the raise back where it gained too little.</summary>
+    private bool WasRaised(double seconds)
     {
-        _lowered = seconds is { } before ? (_limit, before, isProbe) : null;
-        _limit = Math.Max(1, limit);
+        if (_raisedFrom is not { } before)
+        {
+            return false;
+        }
 
-        // Calls that are under way now saw the longer queue.
-        Begin(time.GetTimestamp());
+        _raisedFrom = null;
+        if (_limit / seconds * before.Seconds / before.Limit > 1 + (GainShare * ((_limit / before.Limit) - 1)))
+        {
+            (_base, _before) = (seconds, (_limit, seconds));
+            Raise(seconds);
+        }
+        else
+        {
+            _limit = before.Limit;
+        }
+
+        return true;
     }
 
-    private void Begin(long now) => (_windowAt, _answers, _mostInFlight, _seconds, _squares, _queued) = (now, 0, 0, 0, 0, 0);
+    /// <summary>Compares this window with the one before the limit was lowered; puts the limit back where that cost throughput.</summary>
+    private bool WasLoweredInVain(double seconds, double error)
+    {
+        if (_base > seconds + (Certainty * error))
+        {
+            _base = seconds;
+        }
+
+        if (_before is not { } before || _limit > LoweredShare * before.Limit)
+        {
+            return false;
+        }
+
+        _before = null;
+        if (_limit / seconds < ThroughputKept * before.Limit / before.Seconds)
+        {
+            (_base, _limit, _raisesNext, _isProbe) = (seconds, before.Limit, _isProbe, false);
+            return true;
+        }
+
+        return false;
+    }
+
+    private bool IsProbeDue(double seconds)
+    {
+        // Wide enough that all workers have seen what the last one did, before the next.
+        var isSearch = _base is null || _isProbe;
+        var interval = isSearch ? SearchInterval * Math.Pow(2, Math.Max(0, Math.Ceiling(Math.Log2(4 * seconds / SearchInterval.TotalSeconds)))) : ProbeInterval;
+        var now = time.GetUtcNow().Ticks;
+        if (now / interval.Ticks == _probedAt / interval.Ticks || (!isSearch && _windows < WindowsBetweenProbes))
+        {
+            return false;
+        }
+
+        _probedAt = now;
+        return true;
+    }
+
+    private void Probe(double seconds)
+    {
+        _before = (_limit, seconds);
+        _limit = Math.Max(1, (_base is null ? SearchShare : ProbeShare) * _limit);
+        _isProbe = true;
+        Settle(seconds);
+    }
+
+    private void Raise(double seconds)
+    {
+        if (Current < max)
+        {
+            _raisedFrom = (_limit, seconds);
+            _limit = Math.Min(max, _limit / ProbeShare);
+            Settle(seconds);
+        }
+    }
+
+    /// <summary>Waits until no answers are to calls that were in a queue of before.</summary>
+    private void Settle(double seconds)
+    {
+        _settledAt = time.GetTimestamp() + (long)(seconds * time.TimestampFrequency);
+        (_windows, _lastSeconds) = (0, null);
+    }
+
+    private void Step(double share, bool isBusy)
+    {
+        var step = Queue + (QueueShare * _limit) - (share * _limit);
+        if (step < 0 || (isBusy && !(_refusedAt is { } at && time.GetElapsedTime(at) < RefusedPause)))
+        {
+            _limit = Math.Clamp(_limit + Math.Max(step, -0.5 * _limit), 1, max);
+        }
+    }
+
+    private void Begin()
+    {
+        _windowAt = Math.Max(_settledAt, time.GetTimestamp());
+        (_answers, _mostInFlight, _seconds, _squares, _queued) = (0, 0, 0, 0, 0);
+    }
 }

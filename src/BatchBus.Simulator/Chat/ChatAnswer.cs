@@ -6,7 +6,10 @@ namespace BatchBus.Simulator.Chat;
 /// <summary>The answer to a request: its text after stop strings and the token limit, and why it ends where it ends.</summary>
 internal readonly record struct ChatAnswer(string Text, int Tokens, string FinishReason, string? StopReason)
 {
-    public static ChatAnswer To(ChatRequest request) => request.ToolCall is { } call ? ToForced(call, request.MaxTokens) : ToFree(request);
+    public static ChatAnswer To(ChatRequest request) => request.ToolCall is { } call ? ToForced(call, request.MaxTokens)
+        : ToFree(request) is var answer && request is { AnswerLength: { } share, MaxTokens: { } most } && answer.StopReason is null
+            ? answer with { Tokens = Math.Max(1, (int)(share * most)) }
+            : answer;
 
     /// <summary>Writes the <c>chat.completion</c> object.</summary>
     public void Write(Utf8JsonWriter writer, ChatRequest request, string id, long created, SimulatedFaultKind? fault = null)

@@ -53,6 +53,9 @@ internal sealed class ChatRequest
     /// <summary>The limit that the caller set on the answer, in tokens.</summary>
     public int? MaxTokens => (int?)(_maxCompletionTokens ?? _maxTokens);
 
+    /// <summary>Tokens of the answer as a share of <see cref="MaxTokens"/>; null for those of its text. Set when it is executed.</summary>
+    public double? AnswerLength { get; set; }
+
     /// <exception cref="ChatRejection">The body is not a chat completion's.</exception>
     public static ChatRequest Read(in ReadOnlySequence<byte> json, params string[] markers)
     {

@@ -40,6 +40,9 @@ internal static class EndpointSettings
             case "token_rate":
                 var rate = TokenRateOf(value);
                 return () => endpoint.TokenRate = rate;
+            case "answer_length":
+                var length = To<double?>(value);
+                return () => endpoint.AnswerLength = length;
             case "time_scale":
                 var scale = To<double?>(value) ?? 1;
                 return () => endpoint.TimeScale = scale;

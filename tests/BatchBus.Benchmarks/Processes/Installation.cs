@@ -163,8 +163,8 @@ internal sealed class Installation : IAsyncDisposable
         environment["BatchBus__DataDirectory"] = Path.Combine(_directory, "data");
         foreach (var model in new[] { "mistral-7b", "llama-70b" })
         {
-            environment[$"BatchBus__Models__{model}__BaseUrl"] = $"{_simulator.Url}/v1";
-            environment[$"BatchBus__Models__{model}__Protocol"] = "OpenAi";
+            environment.TryAdd($"BatchBus__Models__{model}__BaseUrl", $"{_simulator.Url}/v1");
+            environment.TryAdd($"BatchBus__Models__{model}__Protocol", "OpenAi");
         }
 
         environment["BatchBus__Models__mistral-7b__Prefetch"] = slots.ToString(CultureInfo.InvariantCulture);

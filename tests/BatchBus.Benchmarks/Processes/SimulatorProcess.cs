@@ -46,6 +46,13 @@ internal sealed class SimulatorProcess : IAsyncDisposable
     public async Task SetLatencyAsync(SimulatedLatency latency)
         => (await _http.PutAsync("/simulator/latency", new StringContent(latency.ToString(), Encoding.UTF8))).EnsureSuccessStatusCode();
 
+    /// <summary>Changes how one endpoint behaves, by the members that the JSON names.</summary>
+    public async Task SetEndpointAsync(string id, string json)
+        => (await _http.PutAsync($"/simulator/endpoints/{id}", new StringContent(json, Encoding.UTF8))).EnsureSuccessStatusCode();
+
+    /// <summary>Makes an endpoint healthy, and as fast as the server.</summary>
+    public async Task ResetEndpointAsync(string id) => (await _http.DeleteAsync($"/simulator/endpoints/{id}")).EnsureSuccessStatusCode();
+
     /// <summary>Forgets all calls so far.</summary>
     public async Task ClearLogAsync() => (await _http.DeleteAsync("/simulator/log")).EnsureSuccessStatusCode();
 
@@ -58,7 +65,7 @@ internal sealed class SimulatorProcess : IAsyncDisposable
         return new Correctness(Math.Max(0, count - distinct), counts.GetProperty("total").GetInt32() - distinct, Math.Max(0, distinct - count));
     }
 
-    /// <summary>When each call since the log was cleared began and ended, on the simulator's clock.</summary>
+    /// <summary>When each call since the log was cleared began and ended, on the simulator's clock; not a number for the end of one that is open.</summary>
     public async Task<IReadOnlyList<(double StartMs, double EndMs)>> CallsAsync()
     {
         var calls = new List<(double, double)>();
@@ -66,7 +73,7 @@ internal sealed class SimulatorProcess : IAsyncDisposable
         while (await reader.ReadLineAsync() is { } line)
         {
             using var call = JsonDocument.Parse(line);
-            calls.Add((call.RootElement.GetProperty("start_ms").GetDouble(), call.RootElement.GetProperty("end_ms").GetDouble()));
+            calls.Add((call.RootElement.GetProperty("start_ms").GetDouble(), call.RootElement.GetProperty("end_ms") is { ValueKind: JsonValueKind.Number } end ? end.GetDouble() : double.NaN));
         }
 
         return calls;

@@ -11,6 +11,9 @@ internal sealed class Report(string form)
 
     public IReadOnlyList<Section> Sections => _sections;
 
+    /// <summary>Further plots, SVG by name.</summary>
+    public Dictionary<string, string> Plots { get; } = [];
+
     public bool IsClean => _sections.SelectMany(section => section.Figures).All(figure => figure.Correctness.IsClean);
 
     public Section Begin(int number, string title)
