@@ -99,6 +99,23 @@ public sealed class CircuitTests
     }
 
     [Test]
+    public void Eight_failures_in_a_row_open_it_however_many_answers_went_before()
+    {
+        var circuit = new Circuit(new FakeTimeProvider());
+        Enumerable.Range(0, 1_000).ToList().ForEach(_ => circuit.Succeeded(0, Full));
+        Assert.That(Enumerable.Range(0, 8).Select(_ => circuit.Failed(0)), Is.EqualTo(new[] { false, false, false, false, false, false, false, true }));
+    }
+
+    [Test]
+    public void The_second_failure_while_it_returns_opens_it_again()
+    {
+        var circuit = new Circuit(new FakeTimeProvider());
+        circuit.Open(isStopped: false);
+        circuit.Recover();
+        Assert.That(new[] { circuit.Failed(circuit.Epoch), circuit.Failed(circuit.Epoch) }, Is.EqualTo(new[] { false, true }));
+    }
+
+    [Test]
     public void Every_answer_after_a_trial_allows_one_call_more_until_trust_is_full()
     {
         var circuit = new Circuit(new FakeTimeProvider());
@@ -152,7 +169,8 @@ public sealed class CircuitTests
 
             _calls.Add((now, true));
             var failures = Weight(now, failuresOnly: true);
-            if (Limit == int.MaxValue && (failures < 4.5 || failures < 0.1 * Weight(now, failuresOnly: false)))
+            var inARow = _calls.AsEnumerable().Reverse().TakeWhile(call => call.Failed).Count();
+            if (failures < (Limit == int.MaxValue ? 4.5 : 1.5) || (failures < 0.1 * Weight(now, failuresOnly: false) && inARow < 8))
             {
                 return false;
             }
