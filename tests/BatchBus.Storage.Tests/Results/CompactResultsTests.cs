@@ -1,7 +1,7 @@
 using System.Globalization;
 using BatchBus.Contracts;
-using BatchBus.Storage.Results;
 using BatchBus.Storage.Pages;
+using BatchBus.Storage.Results;
 using StackExchange.Redis;
 
 namespace BatchBus.Storage.Tests.Results;

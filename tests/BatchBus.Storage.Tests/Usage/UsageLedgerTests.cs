@@ -1,7 +1,7 @@
 using BatchBus.Contracts;
 using BatchBus.Storage.Batches;
-using BatchBus.Storage.Pages;
 using BatchBus.Storage.Fleet;
+using BatchBus.Storage.Pages;
 using BatchBus.Storage.Usage;
 using CsCheck;
 using Microsoft.Extensions.Options;
