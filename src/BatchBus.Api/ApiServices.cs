@@ -52,6 +52,7 @@ public static class ApiServices
         services.AddSingleton<ListBatchesEndpoint>();
         services.AddSingleton<ModelsEndpoint>();
         services.AddSingleton<ResultsEndpoint>();
+        services.AddSingleton<SubmissionAnswers>();
         services.AddSingleton<SubmitBatchEndpoint>();
         services.AddSingleton<UsageEndpoint>();
         services.AddSingleton<UsagePrices>();

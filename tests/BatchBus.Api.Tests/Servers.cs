@@ -56,6 +56,9 @@ public sealed class Servers
         return address;
     }
 
+    /// <summary>The queues of a virtual host that <see cref="NextVirtualHostAsync"/> gave, with what is delivered and not yet settled.</summary>
+    internal static Task<IReadOnlyList<QueueInfo>> QueuesAsync(string address) => _rabbitMq!.QueuesAsync(new Uri(address).AbsolutePath[1..]);
+
     /// <summary>Borrows an empty database until it is given back by <see cref="GiveBackAsync"/>.</summary>
     internal static (int Number, string ConnectionString) BorrowDatabase() => FreeDatabases.TryDequeue(out var number)
         ? (number, $"{_redis!.ConnectionString},defaultDatabase={number}")

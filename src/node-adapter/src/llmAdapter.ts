@@ -89,11 +89,9 @@ export class LlmAdapter {
     await this.getBatchStatus(id, { signal });
     for (let told = ''; ;) {
       if (onProgress) {
-        for await (const progress of this.#progress(id, signal)) {
-          if (progress !== told) {
-            told = progress;
-            await onProgress(JSON.parse(progress) as BatchProgress);
-          }
+        for await (const progress of this.#progress(id, told, signal)) {
+          told = progress.eventId;
+          await onProgress(JSON.parse(progress.data) as BatchProgress);
         }
       }
 
@@ -202,11 +200,12 @@ export class LlmAdapter {
     }
   }
 
-  /** Live counts, as the JSON that arrives, until the batch has ended or the connection is of no more use. */
-  async *#progress(id: string, signal: AbortSignal | undefined): AsyncGenerator<string, void, undefined> {
+  /** Live counts after an event, as the JSON that arrives, until the batch has ended or the connection is of no more use. */
+  async *#progress(id: string, after: string, signal: AbortSignal | undefined): AsyncGenerator<{ eventId: string; data: string }, void, undefined> {
     let response: Response;
     try {
-      response = await this.#attempt({ method: 'GET', path: `${pathOf(id)}/events`, headers: { accept: 'text/event-stream' }, signal }, async (open) => open);
+      const headers = { accept: 'text/event-stream', ...(after !== '' && { 'last-event-id': after }) };
+      response = await this.#attempt({ method: 'GET', path: `${pathOf(id)}/events`, headers, signal }, async (open) => open);
     } catch (error) {
       if (error instanceof BatchBusError) {
         return;
@@ -215,12 +214,20 @@ export class LlmAdapter {
       throw error;
     }
 
+    // Without a body, there is nothing to come any more.
+    if (response.body === null) {
+      return;
+    }
+
     let event = '';
-    for await (const line of lines(untilQuiet(response.body!, signal))) {
-      if (line.startsWith('event: ')) {
+    let eventId = '';
+    for await (const line of lines(untilQuiet(response.body, signal))) {
+      if (line.startsWith('id: ')) {
+        eventId = line.slice('id: '.length);
+      } else if (line.startsWith('event: ')) {
         event = line.slice('event: '.length);
       } else if (line.startsWith('data: ') && (event === 'progress' || event === 'ended')) {
-        yield line.slice('data: '.length);
+        yield { eventId, data: line.slice('data: '.length) };
       }
     }
   }

@@ -60,6 +60,10 @@ export interface BatchProgress {
   total: number;
   succeeded: number;
   errored: number;
+  /** Succeeded and errored per second over the last ten seconds; null while it is not known. */
+  requests_per_second: number | null;
+  /** Seconds until every request has a result, at that rate; null while it is not known. */
+  seconds_to_go: number | null;
   models: ModelProgress[];
 }
 

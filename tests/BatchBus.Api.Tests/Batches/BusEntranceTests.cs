@@ -92,6 +92,28 @@ public sealed class BusEntranceTests
         await AssertNothingKeptAsync();
     }
 
+    [TestCase("nonsense")]
+    [TestCase("http://127.0.0.1/replies")]
+    public async Task A_submission_whose_response_address_is_none_makes_no_batch_and_is_kept_nowhere(string address)
+    {
+        await PublishAsync(Envelope(Guid.NewGuid().ToString(), address, Message(One)), "guest");
+
+        await AssertNextIsAcceptedAsync(batches: 1);
+    }
+
+    [TestCase(One, 2)]
+    [TestCase("7", 1)]
+    public async Task A_response_exchange_that_refuses_the_answer_keeps_nothing_in_the_queue(string requests, int batches)
+    {
+        // Where answers go is declared as a fanout exchange, which this one is not.
+        var direct = $"direct-{Guid.NewGuid():N}";
+        await _channel.ExchangeDeclareAsync(direct, ExchangeType.Direct, durable: true);
+
+        await PublishAsync(Envelope(Guid.NewGuid().ToString(), $"exchange:{direct}", Message(requests)), "guest");
+
+        await AssertNextIsAcceptedAsync(batches);
+    }
+
     [Test]
     public async Task A_message_over_the_limit_is_referred_to_HTTP()
     {
@@ -127,6 +149,9 @@ public sealed class BusEntranceTests
 
     private static string Message(string requests) => $$"""{"submissionId":"{{Guid.NewGuid()}}","requests":{{requests}}}""";
 
+    private static byte[] Envelope(string request, string address, string message) => Encoding.UTF8.GetBytes(
+        $$"""{"requestId":"{{request}}","responseAddress":"{{address}}","messageType":["urn:message:BatchBus.Contracts:SubmitBatch"],"message":{{message}}}""");
+
     private async Task ServeAsync(params (string, string?)[] settings)
     {
         _server = await ApiServer.StartAsync(Mode.Real, settings);
@@ -155,9 +180,7 @@ public sealed class BusEntranceTests
     {
         var request = Guid.NewGuid().ToString();
         var answer = _answers.GetOrAdd(request, _ => new TaskCompletionSource<JsonElement>(TaskCreationOptions.RunContinuationsAsynchronously));
-        await PublishAsync(
-            Encoding.UTF8.GetBytes($$"""{"requestId":"{{request}}","responseAddress":"exchange:{{_replies}}","messageType":["urn:message:BatchBus.Contracts:SubmitBatch"],"message":{{message}}}"""),
-            user);
+        await PublishAsync(Envelope(request, $"exchange:{_replies}", message), user);
         return await answer.Task.WaitAsync(TimeSpan.FromSeconds(30));
     }
 
@@ -183,6 +206,18 @@ public sealed class BusEntranceTests
 
         await AssertNothingKeptAsync();
         Assert.That(await _server.StoredWithSubmissionsAsync(), Is.Empty);
+    }
+
+    /// <summary>What came before leaves nothing behind but its batch, if it has one, and does not stand in the way of the next.</summary>
+    private async Task AssertNextIsAcceptedAsync(int batches)
+    {
+        await Eventually.ThatAsync(
+            async () => (await Servers.QueuesAsync(_server.Part<IConfiguration>()["ConnectionStrings:RabbitMq"]!)).Single(queue => queue.Name == "submit-batch").Messages == 0,
+            "every submission is settled");
+        var answer = await SubmitAsync(Message(One));
+        Assert.That(answer.GetProperty("messageType")[0].GetString(), Is.EqualTo("urn:message:BatchBus.Contracts:BatchAccepted"));
+        await AssertNothingKeptAsync();
+        Assert.That((await _server.GetAsync("/v1/messages/batches")).GetProperty("data").GetArrayLength(), Is.EqualTo(batches));
     }
 
     private async Task AssertNothingKeptAsync()

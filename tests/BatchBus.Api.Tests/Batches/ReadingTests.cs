@@ -149,7 +149,7 @@ public sealed class ReadingTests(Mode mode)
 
         var events = await (await _server.SendAsync(HttpMethod.Get, $"/v1/messages/batches/{id}/events")).Content.ReadAsStringAsync();
 
-        Assert.That(events.Split("\n\n", StringSplitOptions.RemoveEmptyEntries)[^1], Does.StartWith("event: ended\ndata: {").And.Contain("\"succeeded\":1"));
+        Assert.That(events.Split("\n\n", StringSplitOptions.RemoveEmptyEntries)[^1], Does.StartWith("id: 2\nevent: ended\ndata: {").And.Contain("\"succeeded\":1"));
     }
 
     private static async Task AssertErrorAsync(HttpResponseMessage response, HttpStatusCode status, string type, string message)

@@ -1,4 +1,4 @@
-using System.Text;
+using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using BatchBus.Api.Batches.Read;
@@ -11,29 +11,44 @@ namespace BatchBus.Api.Batches.Follow;
 
 /// <summary>
 /// <c>GET /v1/messages/batches/{id}/events</c>: live counts as server-sent events, our extension. One <c>progress</c> event whenever
-/// they changed, one <c>ended</c> event last.
+/// they changed, one <c>ended</c> event last. An event's id is a position in the life of the batch that every replica counts alike, so
+/// that who comes back with <c>Last-Event-ID</c> hears only what is newer.
 /// </summary>
 internal sealed class FollowEndpoint(BatchResponse batches, BatchStore store, UsagePrices prices, TimeProvider time)
 {
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(250);
 
+    /// <summary>Silence after which a comment shows that the connection lives; clients and proxies give up after 15 s and more.</summary>
+    private static readonly TimeSpan LongestSilence = TimeSpan.FromSeconds(5);
+
     public async Task HandleAsync(HttpContext context, string id)
     {
         var record = await batches.FindAsync(context, id);
+        var sent = LastEventId(context.Request, record);
+        if (record.ClosedAt is not null && Position(record) <= sent)
+        {
+            // The one answer that keeps an EventSource from coming back.
+            context.Response.StatusCode = StatusCodes.Status204NoContent;
+            return;
+        }
+
         context.Response.ContentType = "text/event-stream";
         context.Response.Headers.CacheControl = "no-cache";
+        await context.Response.Body.FlushAsync(context.RequestAborted);
         using var timer = new PeriodicTimer(Interval, time);
-        string? sent = null;
+        var rate = new RecentRate(time);
+        var lastWrite = time.GetTimestamp();
         while (true)
         {
-            var data = JsonSerializer.Serialize(Progress(record), BatchProgressJson.Default.BatchProgress);
-            if (data != sent || record.ClosedAt is not null)
+            var perSecond = rate.Note(record.Succeeded + record.Errored);
+            if (Position(record) > sent)
             {
-                sent = data;
-                await context.Response.WriteAsync(
-                    new StringBuilder("event: ").Append(record.ClosedAt is null ? "progress" : "ended").Append("\ndata: ").Append(data).Append("\n\n").ToString(),
-                    context.RequestAborted);
-                await context.Response.Body.FlushAsync(context.RequestAborted);
+                sent = Position(record);
+                await WriteAsync(context, Event(record, perSecond));
+            }
+            else if (time.GetElapsedTime(lastWrite) >= LongestSilence)
+            {
+                await WriteAsync(context, ": still here\n\n");
             }
 
             if (record.ClosedAt is not null)
@@ -49,13 +64,36 @@ internal sealed class FollowEndpoint(BatchResponse batches, BatchStore store, Us
 
             record = next;
         }
+
+        async Task WriteAsync(HttpContext to, string text)
+        {
+            await to.Response.WriteAsync(text, to.RequestAborted);
+            await to.Response.Body.FlushAsync(to.RequestAborted);
+            lastWrite = time.GetTimestamp();
+        }
     }
 
-    private BatchProgress Progress(BatchRecord record) => new(
+    /// <summary>Requests with a result of their own, which only become more, and one past all of them for the end.</summary>
+    private static int Position(BatchRecord record) => record.ClosedAt is null ? record.Succeeded + record.Errored : record.Total + 1;
+
+    /// <summary>The position that the client has reached; before the first for one that no event of this batch can have.</summary>
+    private static int LastEventId(HttpRequest request, BatchRecord record)
+        => int.TryParse(request.Headers["Last-Event-ID"], NumberStyles.None, CultureInfo.InvariantCulture, out var position) && position <= record.Total + 1 ? position : -1;
+
+    private string Event(BatchRecord record, double? perSecond)
+    {
+        var data = JsonSerializer.Serialize(Progress(record, perSecond), BatchProgressJson.Default.BatchProgress);
+        return string.Create(
+            CultureInfo.InvariantCulture, $"id: {Position(record)}\nevent: {(record.ClosedAt is null ? "progress" : "ended")}\ndata: {data}\n\n");
+    }
+
+    private BatchProgress Progress(BatchRecord record, double? perSecond) => new(
         BatchId.Format(record.BatchId),
         record.Total,
         record.Succeeded,
         record.Errored,
+        perSecond,
+        record.ClosedAt is not null ? 0 : perSecond > 0 ? Math.Round(record.Unfinished / perSecond.Value, 1) : null,
         [.. record.TallyByModel.Select(used => prices.Of(used.Key, record.Lanes.Where(lane => lane.Model == used.Key).Sum(lane => lane.Count), used.Value))]);
 }
 
@@ -64,8 +102,11 @@ internal sealed class FollowEndpoint(BatchResponse batches, BatchStore store, Us
 /// <param name="Total">Number of requests.</param>
 /// <param name="Succeeded">Succeeded so far.</param>
 /// <param name="Errored">Errored so far.</param>
+/// <param name="RequestsPerSecond">Succeeded and errored per second over the last 10 seconds of this stream; null within its first second.</param>
+/// <param name="SecondsToGo">Seconds until every request has a result, at that rate; null when the rate is unknown or 0.</param>
 /// <param name="Models">The same per model, with usage and what it costs; <c>requests</c> are those that were routed to the model.</param>
-internal sealed record BatchProgress(string Id, int Total, int Succeeded, int Errored, IReadOnlyList<ModelUsage> Models);
+internal sealed record BatchProgress(
+    string Id, int Total, int Succeeded, int Errored, double? RequestsPerSecond, double? SecondsToGo, IReadOnlyList<ModelUsage> Models);
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
 [JsonSerializable(typeof(BatchProgress))]

@@ -7,7 +7,7 @@ using Microsoft.Extensions.Logging;
 namespace BatchBus.Api.Batches.Submit;
 
 /// <summary>Rejects what arrives on the queue and is not a <see cref="SubmitBatch"/>: the sender hears why, where it can be told, and nothing is kept.</summary>
-internal sealed partial class MalformedSubmission(ILogger<MalformedSubmission> logger) : IFilter<ExceptionReceiveContext>
+internal sealed partial class MalformedSubmission(SubmissionAnswers answers, ILogger<MalformedSubmission> logger) : IFilter<ExceptionReceiveContext>
 {
     public async Task Send(ExceptionReceiveContext context, IPipe<ExceptionReceiveContext> next)
     {
@@ -22,28 +22,16 @@ internal sealed partial class MalformedSubmission(ILogger<MalformedSubmission> l
         var envelope = Envelope(context.Body.GetBytes());
         var address = Uri.TryCreate(Text(envelope, "responseAddress"), UriKind.Absolute, out var given) ? given : null;
         Log.Rejected(logger, context.Body.Length ?? 0, address is not null);
-        if (address is null)
+        if (address is not null)
         {
-            return;
-        }
-
-        try
-        {
-            var endpoint = await context.SendEndpointProvider.GetSendEndpoint(address);
-            await endpoint.Send(
-                new BatchRejected
-                {
-                    SubmissionId = Guid.TryParse(Text(Member(envelope, "message"), "submissionId"), out var submission) ? submission : Guid.Empty,
-                    ErrorType = "invalid_request_error",
-                    Message = "The message is not a SubmitBatch: submissionId should be a GUID, requests a list of objects, stage and webhookUrl strings, expiresInSeconds an integer.",
-                },
-                Pipe.Execute<SendContext>(send => send.RequestId = Guid.TryParse(Text(envelope, "requestId"), out var request) ? request : null),
-                context.CancellationToken);
-        }
-        catch (Exception error) when (!context.CancellationToken.IsCancellationRequested)
-        {
-            // The address is the sender's to get right.
-            Log.Unanswered(logger, error.GetType().Name);
+            var rejected = new BatchRejected
+            {
+                SubmissionId = Guid.TryParse(Text(Member(envelope, "message"), "submissionId"), out var submission) ? submission : Guid.Empty,
+                ErrorType = "invalid_request_error",
+                Message = "The message is not a SubmitBatch: submissionId should be a GUID, requests a list of objects, stage and webhookUrl strings, expiresInSeconds an integer.",
+            };
+            await answers.TrySendAsync(
+                address, Guid.TryParse(Text(envelope, "requestId"), out var request) ? request : null, rejected, context.CancellationToken);
         }
     }
 
@@ -73,8 +61,5 @@ internal sealed partial class MalformedSubmission(ILogger<MalformedSubmission> l
     {
         [LoggerMessage(LogLevel.Warning, "A message of {Bytes} bytes on submit-batch is no SubmitBatch and is rejected; it says where to answer: {HasAddress}")]
         public static partial void Rejected(ILogger logger, long bytes, bool hasAddress);
-
-        [LoggerMessage(LogLevel.Warning, "The rejection of a message on submit-batch could not be sent to where it says ({Error})")]
-        public static partial void Unanswered(ILogger logger, string error);
     }
 }

@@ -11,23 +11,41 @@ namespace BatchBus.Api.Batches.Submit;
 
 /// <summary>The bus as an entrance: the same checks and the same store as over HTTP, one batch per submission however often it arrives.</summary>
 internal sealed class SubmitBatchConsumer(
-    BusUsers users, BatchStore batches, SubmissionStore submissions, CreateTies ties, BatchIntake intake, IOptions<ApiOptions> options) : IConsumer<SubmitBatch>
+    BusUsers users,
+    BatchStore batches,
+    SubmissionStore submissions,
+    CreateTies ties,
+    BatchIntake intake,
+    IOptions<ApiOptions> options,
+    SubmissionAnswers answers) : IConsumer<SubmitBatch>
 {
     /// <summary>A broker holds messages in memory; HTTP streams.</summary>
     private const long MaxBytes = 8 << 20;
 
     public async Task Consume(ConsumeContext<SubmitBatch> context)
     {
+        // Nothing is accepted whose sender could not hear of it.
+        if (!await answers.CanReachAsync(context))
+        {
+            return;
+        }
+
         try
         {
             var batchId = await TakeInAsync(context, users.WorkspaceOf(context));
-            await context.RespondAsync(new BatchAccepted { SubmissionId = context.Message.SubmissionId, BatchId = batchId });
+            await AnswerAsync(context, new BatchAccepted { SubmissionId = context.Message.SubmissionId, BatchId = batchId });
         }
         catch (ApiException refused) when (refused.Status is 400 or 401 or 413)
         {
-            await RejectAsync(context, refused);
+            await AnswerAsync(context, new BatchRejected { SubmissionId = context.Message.SubmissionId, ErrorType = refused.Type, Message = refused.Message });
         }
     }
+
+    private Task AnswerAsync<T>(ConsumeContext<SubmitBatch> context, T answer)
+        where T : class
+        => context.ResponseAddress is { } address
+            ? answers.TrySendAsync(address, context.RequestId, answer, context.CancellationToken)
+            : context.Publish(answer, context.CancellationToken);
 
     private async Task<Guid> TakeInAsync(ConsumeContext<SubmitBatch> context, string workspace)
     {
@@ -70,9 +88,6 @@ internal sealed class SubmitBatchConsumer(
             await alive;
         }
     }
-
-    private static Task RejectAsync(ConsumeContext<SubmitBatch> context, ApiException refused)
-        => context.RespondAsync(new BatchRejected { SubmissionId = context.Message.SubmissionId, ErrorType = refused.Type, Message = refused.Message });
 
     private static IAsyncEnumerable<ReadOnlyMemory<byte>> Entries(SubmitBatch message)
         => (message.Requests ?? []).ToAsyncEnumerable().Select(request => (ReadOnlyMemory<byte>)JsonSerializer.SerializeToUtf8Bytes(request, BatchRequestJson.Default.BatchRequest));
