@@ -57,6 +57,26 @@ public sealed class TokenRateTests
     }
 
     [Test]
+    public async Task Answers_are_as_long_as_the_endpoint_says()
+    {
+        var clock = new FakeTimeProvider();
+        await using var simulator = await RunningSimulator.StartAsync(new SimulatorOptions { TimeProvider = clock });
+        simulator.Endpoint.TokenRate = new SimulatedTokenRate(default, new Dictionary<int, double> { [1] = 100 });
+        simulator.Endpoint.AnswerLength = 0.75;
+        var id = await SubmitAsync(simulator, 400);
+
+        clock.Advance(TimeSpan.FromSeconds(3));
+        var job = await simulator.AwaitJobAsync(id, "COMPLETED");
+
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That((int)job["output"]![0]!["usage"]!["completion_tokens"]!, Is.EqualTo(300));
+            Assert.That((long)job["executionTime"]!, Is.EqualTo(3000));
+            Assert.That(() => simulator.Endpoint.AnswerLength = 1.1, Throws.InstanceOf<ArgumentException>());
+        }
+    }
+
+    [Test]
     public async Task A_sequence_waits_for_its_first_token()
     {
         var clock = new FakeTimeProvider();

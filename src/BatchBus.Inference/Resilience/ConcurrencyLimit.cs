@@ -27,6 +27,7 @@ public sealed class ConcurrencyLimit(int max, TimeProvider time)
     private const double GainShare = 0.25;
     private const double RefusedShare = 0.9;
     private const double BusyShare = 0.9;
+    private const double Steady = 0.1;
     private const double Certainty = 3;
 
     // With times that vary by 30 %, the mean of so many is good to 2 %.
@@ -58,7 +59,9 @@ public sealed class ConcurrencyLimit(int max, TimeProvider time)
     private (double Limit, double Seconds)? _before;
     private (double Limit, double Seconds)? _raisedFrom;
     private bool _raisesNext;
+    private bool _isDoubted;
     private double? _lastSeconds;
+    private double _previousSeconds;
     private long _settledAt;
     private bool _isProbe;
     private int _windows;
@@ -145,8 +148,10 @@ public sealed class ConcurrencyLimit(int max, TimeProvider time)
             return;
         }
 
+        // A queue that is just forming, or going, is nothing to compare with.
         _windows++;
-        _lastSeconds = seconds;
+        _lastSeconds = Math.Abs(seconds - _previousSeconds) <= Steady * seconds ? seconds : null;
+        _previousSeconds = seconds;
         _before = _before is { } before && _limit < before.Limit ? before : (_limit, seconds);
         if (_isProbe)
         {
@@ -154,7 +159,13 @@ public sealed class ConcurrencyLimit(int max, TimeProvider time)
             return;
         }
 
+        var limit = _limit;
         Step(_base is { } known ? Math.Max(0, 1 - (known / seconds)) : 0, isBusy);
+        if (_limit <= LoweredShare * limit)
+        {
+            _before = (limit, seconds);
+            Settle(seconds);
+        }
     }
 
     /// <summary>Compares this window with the one before the limit was raised, and takes the raise back where it gained too little.</summary>
@@ -195,7 +206,8 @@ public sealed class ConcurrencyLimit(int max, TimeProvider time)
         _before = null;
         if (_limit / seconds < ThroughputKept * before.Limit / before.Seconds)
         {
-            (_base, _limit, _raisesNext, _isProbe) = (seconds, before.Limit, _isProbe, false);
+            // Perhaps something else changed meanwhile: unless this was a probe, one has to tell.
+            (_base, _limit, _raisesNext, _isDoubted, _isProbe) = (seconds, before.Limit, _isProbe, !_isProbe, false);
             return true;
         }
 
@@ -205,7 +217,7 @@ public sealed class ConcurrencyLimit(int max, TimeProvider time)
     private bool IsProbeDue(double seconds)
     {
         // Wide enough that all workers have seen what the last one did, before the next.
-        var isSearch = _base is null || _isProbe;
+        var isSearch = _base is null || _isProbe || _isDoubted;
         var interval = isSearch ? SearchInterval * Math.Pow(2, Math.Max(0, Math.Ceiling(Math.Log2(4 * seconds / SearchInterval.TotalSeconds)))) : ProbeInterval;
         var now = time.GetUtcNow().Ticks;
         if (now / interval.Ticks == _probedAt / interval.Ticks || (!isSearch && _windows < WindowsBetweenProbes))
@@ -221,7 +233,7 @@ public sealed class ConcurrencyLimit(int max, TimeProvider time)
     {
         _before = (_limit, seconds);
         _limit = Math.Max(1, (_base is null ? SearchShare : ProbeShare) * _limit);
-        _isProbe = true;
+        (_isProbe, _isDoubted) = (true, false);
         Settle(seconds);
     }
 

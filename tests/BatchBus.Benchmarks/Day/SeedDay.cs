@@ -64,10 +64,10 @@ internal static class SeedDay
             }
 
             var began = clock.Elapsed;
-            var (tokens, correctness) = await EndAsync(installation, stage, Leads);
+            var (tokens, missing) = await EndAsync(installation, stage, Leads);
             var run = new StageRun(stage, Gpus.Single(gpu => gpu.Model == stage.Model), began * Scale, tokens.Ended * Scale, tokens.Input, tokens.Output);
             runs.Add(run);
-            Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{stage.Name}: {run.Time.TotalMinutes:0.0} minutes, {run.FullTime.TotalMinutes:0.0} with the GPU always full; {correctness} not answered; load {Machine.Load:0.0}"));
+            Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{stage.Name}: {run.Time.TotalMinutes:0.0} minutes, {run.FullTime.TotalMinutes:0.0} with the GPU always full; {missing} not answered; load {Machine.Load:0.0}"));
         }
 
         return Write(runs);

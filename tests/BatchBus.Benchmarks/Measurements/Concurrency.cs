@@ -1,6 +1,7 @@
 using BatchBus.Benchmarks.Processes;
 using BatchBus.Benchmarks.Reporting;
 using BatchBus.Benchmarks.Work;
+using BatchBus.TestServers;
 
 namespace BatchBus.Benchmarks.Measurements;
 
@@ -66,6 +67,7 @@ internal static class Concurrency
         await benchmark.Simulator.SetEndpointAsync(Endpoint, $$"""{"max_concurrency":{{Slots}}}""");
         await benchmark.Simulator.ClearLogAsync();
         await installation.SubmitAsync(new Workload("slots that are found", 30_000).BatchBody());
+        await Eventually.ThatAsync(async () => await NowAsync(benchmark) > 0, "the first call begins");
         var changes = new List<(double At, int Slots)>();
         foreach (var slots in new[] { Slots, FewSlots, Slots })
         {
