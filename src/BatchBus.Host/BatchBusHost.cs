@@ -22,6 +22,7 @@ using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using OpenTelemetry.Metrics;
 using Serilog;
 using Serilog.Events;
 using StackExchange.Redis;
@@ -63,6 +64,7 @@ public static class BatchBusHost
             .ValidateOnStart();
         services.AddBatchBusInference(builder.Configuration);
         services.AddHealthChecks().AddCheck<RedisHealth>("redis", tags: [ReadyTag]).AddCheck<EndpointHealth>("endpoints", tags: [ReadyTag]);
+        services.AddOpenTelemetry().WithMetrics(metrics => metrics.AddMeter(WorkerServices.Meter).AddPrometheusExporter());
         services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(30));
         await services.AddRedisAsync(settings);
         await services.AddSimulatorAsync();
@@ -73,6 +75,7 @@ public static class BatchBusHost
 
         var app = builder.Build();
         app.MapHealth();
+        app.MapPrometheusScrapingEndpoint("/metrics");
         if (settings.Roles.Contains(HostRole.Api))
         {
             app.UseApiErrors();

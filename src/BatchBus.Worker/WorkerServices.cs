@@ -12,6 +12,9 @@ namespace BatchBus.Worker;
 /// <summary>Registration of the worker role.</summary>
 public static class WorkerServices
 {
+    /// <summary>The name of the meter that the worker's metrics belong to.</summary>
+    public const string Meter = "BatchBus";
+
     /// <summary>Adds page execution and the upkeep of its leases.</summary>
     public static IServiceCollection AddBatchBusWorker(this IServiceCollection services, IConfiguration configuration)
     {
@@ -27,6 +30,8 @@ public static class WorkerServices
         services.AddSingleton<HeldPages>();
         services.AddSingleton<ModelWorkers>();
         services.AddSingleton<PageExecutor>();
+        services.AddMetrics();
+        services.AddHostedService<EndpointMetrics>();
 
         // Stopped in reverse: leases are kept until the last page is finished or handed back.
         services.AddHostedService<LeaseKeeper>();

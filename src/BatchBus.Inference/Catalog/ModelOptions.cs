@@ -37,7 +37,7 @@ public sealed class ModelOptions : EndpointOptions
     public TimeSpan MaxPollInterval { get; set; } = TimeSpan.FromSeconds(5);
 
     /// <summary>Tokens of prompt and answer together that the endpoint accepts.</summary>
-    /// <value>8192 for the two built-in models, otherwise none. Shown to callers; the endpoint itself enforces its limit.</value>
+    /// <value>8192 for the two built-in models, otherwise none. A request that asks for more in <c>max_tokens</c> alone is refused without a call; what a prompt takes, the endpoint counts.</value>
     public int? MaxContextTokens { get; set; }
 
     /// <summary>Most <c>stop_sequences</c> that a request may have.</summary>

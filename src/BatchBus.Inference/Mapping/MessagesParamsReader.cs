@@ -73,6 +73,8 @@ internal static class MessagesParamsReader
         {
             (_, false) => "messages: Field required",
             (false, _) => "max_tokens: Field required",
+            _ when request.MaxTokens > model.MaxContextTokens =>
+                $"max_tokens: {request.MaxTokens} is more than the {model.MaxContextTokens} tokens that {model.Name} has for prompt and answer together; ask for fewer",
             _ => CheckTogether(request),
         };
     }

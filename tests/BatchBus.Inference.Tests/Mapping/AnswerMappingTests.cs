@@ -117,10 +117,10 @@ public sealed class AnswerMappingTests
         Message(""" "content":null,"refusal":"I will not." """, "stop", "{}").GetProperty("stop_details").GetRawText(),
         Is.EqualTo("""{"type":"refusal","category":null,"explanation":"I will not."}"""));
 
-    // The model takes 100 tokens, the request asks for 50.
-    [TestCase(60, 40, "model_context_window_exceeded")]
-    [TestCase(60, 39, "max_tokens")]
-    [TestCase(50, 50, "max_tokens")]
+    // The model takes 2,000 tokens, the request asks for 50.
+    [TestCase(1960, 40, "model_context_window_exceeded")]
+    [TestCase(1960, 39, "max_tokens")]
+    [TestCase(1950, 50, "max_tokens")]
     public void An_answer_that_filled_the_context_says_so(int prompt, int completion, string stopReason) => Assert.That(
         Message(""" "content":"Hi" """, "length", "{}", $$$"""{"prompt_tokens":{{{prompt}}},"completion_tokens":{{{completion}}},"prompt_tokens_details":{"cached_tokens":16}}""").GetProperty("stop_reason").GetString(),
         Is.EqualTo(stopReason));

@@ -7,7 +7,7 @@ namespace BatchBus.Inference.Tests.Mapping;
 /// <summary>Models that take different things, and the way from a request's params to what is sent to them.</summary>
 internal static class MappedModels
 {
-    public static CatalogModel TextOnly { get; } = new("mistral-7b", new ModelOptions { MaxContextTokens = 100 });
+    public static CatalogModel TextOnly { get; } = new("mistral-7b", new ModelOptions { MaxContextTokens = 2_000 });
 
     public static CatalogModel Seeing { get; } = new("qwen-vl", new ModelOptions { AcceptsImages = true, MaxStopSequences = 6 });
 

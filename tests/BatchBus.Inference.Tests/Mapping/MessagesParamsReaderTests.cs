@@ -14,6 +14,7 @@ public sealed class MessagesParamsReaderTests
     [TestCase("""{}""", "messages: Field required")]
     [TestCase("""{"messages":[{"role":"user","content":"hi"}]}""", "max_tokens: Field required")]
     [TestCase("""{"max_tokens":8}""", "messages: Field required")]
+    [TestCase("""{"max_tokens":2001,"messages":[{"role":"user","content":"hi"}]}""", "max_tokens: 2001 is more than the 2000 tokens that mistral-7b has for prompt and answer together; ask for fewer")]
     [TestCase("""{"max_tokens":8,"messages":"hi"}""", "messages: Input should be a valid list")]
     [TestCase("""{"max_tokens":8,"messages":[]}""", "messages: at least one message is required")]
     [TestCase("""{"max_tokens":8,"messages":[1]}""", "messages.0: Input should be an object")]
