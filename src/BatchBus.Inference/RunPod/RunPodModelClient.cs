@@ -142,7 +142,7 @@ internal sealed class RunPodModelClient(IRunPodApi api, ModelEndpoint endpoint, 
                 case 429:
                     break;
                 case 401 or 402 or 403:
-                    return EndpointFailure.FromStatus(reply.Status, null) is InferenceOutcome.Failed refused ? refused with { JobGoesOn = true } : LookFailed("");
+                    return ((InferenceOutcome.Failed)EndpointFailure.FromStatus(reply.Status, null)) with { JobGoesOn = true };
                 case 404 when isEarlier || elapsed > UnknownAtFirst:
                     return EndpointFailure.Failed(InferenceError.JobLost, "the endpoint does not know the job any more");
                 case 404:

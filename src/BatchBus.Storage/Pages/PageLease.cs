@@ -41,11 +41,9 @@ public sealed record PageRenewal(bool Open, IReadOnlyList<bool> Renewed);
 /// <param name="Entries">By <see cref="Page.Name"/>: <c>kind|expiry|attempt|owner</c>, as lease_page documents it.</param>
 public sealed record PageEntries(long Now, IReadOnlyDictionary<string, string> Entries)
 {
-    internal const string JobPrefix = "job:";
-
     /// <summary>Whether jobs were submitted for requests of a page that nobody has reported.</summary>
     public bool HasJobs(Page page) => Enumerable.Range(page.From, page.Count)
-        .Any(position => Entries.ContainsKey(string.Create(CultureInfo.InvariantCulture, $"{JobPrefix}{page.Lane}:{position}")));
+        .Any(position => Entries.ContainsKey(PageStore.JobField(page, position)));
 
     /// <summary>Whether a page wants its message again: its lease lapsed, its deferral is over, or its last message led to nothing.</summary>
     /// <param name="page">The page.</param>

@@ -137,7 +137,7 @@ public sealed class PageStore(IConnectionMultiplexer redis)
         return (int)await Requeue.RunAsync(Database, [keys.Record, keys.Pages], [page.Name, entry ?? "", (long)pause.TotalMilliseconds]) == 1;
     }
 
-    private static string JobField(Page page, int position) => string.Create(CultureInfo.InvariantCulture, $"{PageEntries.JobPrefix}{page.Lane}:{position}");
+    internal static string JobField(Page page, int position) => string.Create(CultureInfo.InvariantCulture, $"job:{page.Lane}:{position}");
 
     private static string SuspectField(Page page, int position) => string.Create(CultureInfo.InvariantCulture, $"suspect:{page.Lane}:{position}");
 }

@@ -155,12 +155,12 @@ internal sealed class EndpointGate(ModelEndpoint endpoint, IModelClient client, 
             return;
         }
 
-        _circuit.Succeeded(call.Epoch, Math.Min(_limit.Current, prefetch));
+        _circuit.Succeeded(call.Epoch, _limit.Current);
     }
 
     private void Distrust(in EndpointCall call, InferenceOutcome.Failed failed, in ErrorPolicy policy)
     {
-        var opens = false;
+        bool opens;
         if (policy.Reaction is ErrorReaction.StopEndpoint && !_circuit.IsStopped)
         {
             _circuit.Open(isStopped: true);

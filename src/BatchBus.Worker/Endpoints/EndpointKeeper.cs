@@ -65,13 +65,9 @@ internal sealed partial class EndpointKeeper(
         }
 
         var wanted = worker.Held == 0 ? 0 : Math.Min(worker.Slots, worker.Held);
-        var share = await store.ShareAsync(name, held.Owner, worker.Endpoints.Change(() => gate.Claimed), wanted, gate.Endpoint.MaxInFlight);
+        var share = await store.ShareAsync(name, held.Owner, worker.Endpoints.Read(() => gate.Claimed), wanted, gate.Endpoint.MaxInFlight);
         var wasOut = gate.IsOutOfUse;
-        worker.Endpoints.Change(() =>
-        {
-            gate.Observe(share, time.GetUtcNow());
-            return true;
-        });
+        worker.Endpoints.Change(() => gate.Observe(share, time.GetUtcNow()));
         gate.Client.ShareWith(share.Workers);
         if (gate.IsOutOfUse != wasOut)
         {
@@ -82,11 +78,7 @@ internal sealed partial class EndpointKeeper(
         var isBack = await CheckAsync(worker, gate, keeping, cancellationToken);
         if (gate.WantsTrial && worker.Held > 0 && await store.ClaimTrialAsync(name, isBack ? TimeSpan.Zero : gate.IsStopped ? StoppedInterval : options.Value.TrialInterval))
         {
-            worker.Endpoints.Change(() =>
-            {
-                gate.PrepareTrial();
-                return true;
-            });
+            worker.Endpoints.Change(gate.PrepareTrial);
         }
     }
 
@@ -94,7 +86,7 @@ internal sealed partial class EndpointKeeper(
     private async Task PublishAsync(ModelWorker worker, EndpointGate gate)
     {
         LogChange(gate);
-        var (isOut, isStopped, reason) = worker.Endpoints.Change(() => (gate.IsOutOfUse, gate.IsStopped, gate.Reason));
+        var (isOut, isStopped, reason) = worker.Endpoints.Read(() => (gate.IsOutOfUse, gate.IsStopped, gate.Reason));
         await (isOut ? store.OpenAsync(gate.Endpoint.Name, isStopped, reason ?? "") : store.CloseAsync(gate.Endpoint.Name));
         worker.Endpoints.Change(() => gate.IsPublished = gate.IsOutOfUse == isOut);
     }
@@ -115,11 +107,7 @@ internal sealed partial class EndpointKeeper(
         keeping.WasSilent = status is null;
         if (status is not null)
         {
-            worker.Endpoints.Change(() =>
-            {
-                gate.Observe(status);
-                return true;
-            });
+            worker.Endpoints.Change(() => gate.Observe(status));
         }
 
         return isBack && isOut;
@@ -134,7 +122,7 @@ internal sealed partial class EndpointKeeper(
         }
 
         keeping.MeteredAt = time.GetTimestamp();
-        var (billed, busy) = worker.Endpoints.Change(gate.GpuTime);
+        var (billed, busy) = worker.Endpoints.Read(gate.GpuTime);
         var (newlyBilled, newlyBusy) = (isFirst ? billed - keeping.Billed : TimeSpan.Zero, busy - keeping.Busy);
         (keeping.Billed, keeping.Busy) = (billed, busy);
         await meter.AddAsync(gate.Endpoint.Name, DateOnly.FromDateTime(time.GetUtcNow().UtcDateTime), (long)newlyBilled.TotalMicroseconds, (long)newlyBusy.TotalMicroseconds);

@@ -20,5 +20,5 @@ internal sealed class EndpointMetrics(ModelWorkers workers, IMeterFactory meters
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
     private IEnumerable<Measurement<int>> Of(Func<EndpointGate, int> value) => workers.All.SelectMany(worker => worker.Endpoints.Gates.Select(
-        gate => new Measurement<int>(worker.Endpoints.Change(() => value(gate)), new KeyValuePair<string, object?>("endpoint", gate.Endpoint.Name))));
+        gate => new Measurement<int>(worker.Endpoints.Read(() => value(gate)), new KeyValuePair<string, object?>("endpoint", gate.Endpoint.Name))));
 }

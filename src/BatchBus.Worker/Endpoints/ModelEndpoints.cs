@@ -51,14 +51,22 @@ internal sealed class ModelEndpoints(IReadOnlyList<EndpointGate> gates, SlotQueu
         }
     }
 
-    /// <summary>Changes what is known of the endpoints.</summary>
-    public T Change<T>(Func<T> change)
+    /// <summary>Reads what is known of the endpoints.</summary>
+    public T Read<T>(Func<T> read)
     {
         lock (_lock)
         {
-            var result = change();
+            return read();
+        }
+    }
+
+    /// <summary>Changes what is known of the endpoints.</summary>
+    public void Change(Action change)
+    {
+        lock (_lock)
+        {
+            change();
             Resize_NeedsLock();
-            return result;
         }
     }
 
