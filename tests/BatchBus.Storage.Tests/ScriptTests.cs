@@ -123,7 +123,7 @@ public sealed partial class ScriptTests
         await pages.MarkRequeuedAsync(page, null, TimeSpan.Zero);
         await pages.LeaseAsync(page, "worker", TimeSpan.FromMinutes(1));
         await pages.RenewAsync(batchId, [page], "worker", TimeSpan.FromMinutes(1));
-        await pages.SuspectAsync(page, 0);
+        await pages.NoteDeathsAsync(page, 0, 1);
         await pages.DeferAsync(page, "worker", TimeSpan.Zero, endpointFailed: true);
         await results.StoreAsync(new Page(batchId, 1, 0, 1), "tests", [(0, new StoredResult(1, "b", RequestOutcome.Succeeded, 1, 1, 1, 1, "{}\n"u8.ToArray()))]);
         await results.CompactAsync(batchId, 1, 0, [new StoredResult(1, "b", RequestOutcome.Succeeded, 1, 1, 1, 1, "{}\n"u8.ToArray())]);

@@ -18,8 +18,7 @@ public sealed class PageStore(IConnectionMultiplexer redis)
     private static readonly Script Renew = Script.Load("renew_pages");
     private static readonly Script Defer = Script.Load("defer_page");
     private static readonly Script Requeue = Script.Load("requeue_page");
-    private static readonly Script Suspect = Script.Load("suspect_request");
-    private static readonly Script Note = Script.Load("note_job");
+    private static readonly Script Note = Script.Load("note_request");
 
     private IDatabase Database => redis.GetDatabase();
 
@@ -77,21 +76,12 @@ public sealed class PageStore(IConnectionMultiplexer redis)
         new BatchKeys(page.BatchId).Pages, [page.Name, .. Enumerable.Range(page.From, page.Count).Select(position => (RedisValue)JobField(page, position))]);
 
     /// <summary>Notes the job that was submitted for a request, in place of an earlier one.</summary>
-    public Task NoteJobAsync(Page page, int position, SubmittedJob job)
-    {
-        var keys = new BatchKeys(page.BatchId);
-        return Note.RunAsync(Database, [keys.Record, keys.Pages], [JobField(page, position), $"{job.Endpoint}|{job.Id}"]);
-    }
+    public Task NoteJobAsync(Page page, int position, SubmittedJob job) => NoteAsync(page, JobField(page, position), $"{job.Endpoint}|{job.Id}");
 
     /// <summary>The jobs that were submitted for requests of a page, by position; some may be over.</summary>
     public async Task<IReadOnlyDictionary<int, SubmittedJob>> JobsAsync(Page page)
-    {
-        var positions = Enumerable.Range(page.From, page.Count).ToList();
-        var jobs = await Database.HashGetAsync(new BatchKeys(page.BatchId).Pages, [.. positions.Select(position => (RedisValue)JobField(page, position))]);
-        return positions.Zip(jobs)
-            .Where(noted => !noted.Second.IsNull)
-            .ToDictionary(noted => noted.First, noted => ((string)noted.Second!).Split('|') is var parts ? new SubmittedJob(parts[0], parts[1]) : default);
-    }
+        => (await NotesAsync(page, JobField)).ToDictionary(
+            noted => noted.Position, noted => ((string)noted.Note!).Split('|') is var parts ? new SubmittedJob(parts[0], parts[1]) : default);
 
     /// <summary>Lets every lease of a batch lapse: for a start at which nobody else can be alive.</summary>
     public async Task LapseAllAsync(Guid batchId)
@@ -108,17 +98,16 @@ public sealed class PageStore(IConnectionMultiplexer redis)
         }
     }
 
-    /// <summary>Notes that a request is about to be executed alone, because its page has outlived several workers.</summary>
-    /// <returns>Whether it was already so, and no worker has lived to say what became of it.</returns>
-    public async Task<bool> SuspectAsync(Page page, int position)
-    {
-        var keys = new BatchKeys(page.BatchId);
-        return (int)await Suspect.RunAsync(Database, [keys.Record, keys.Pages], [SuspectField(page, position)]) > 1;
-    }
+    /// <summary>Notes how many workers have died of a request whose page has outlived several; before it is called for, with the one that may die next.</summary>
+    public Task NoteDeathsAsync(Page page, int position, int deaths) => NoteAsync(page, DeathsField(page, position), deaths);
+
+    /// <summary>The requests of a page of which workers have died, by position, with their number.</summary>
+    public async Task<IReadOnlyDictionary<int, int>> DeathsAsync(Page page)
+        => (await NotesAsync(page, DeathsField)).ToDictionary(noted => noted.Position, noted => (int)noted.Note);
 
     /// <summary>Notes that the worker has survived the request.</summary>
     public Task ClearAsync(Page page, int position)
-        => Database.HashDeleteAsync(new BatchKeys(page.BatchId).Pages, SuspectField(page, position));
+        => Database.HashDeleteAsync(new BatchKeys(page.BatchId).Pages, DeathsField(page, position));
 
     /// <summary>Reads every page of a batch that was ever leased and is not yet reported, with the server's time.</summary>
     public async Task<PageEntries> ReadAsync(Guid batchId)
@@ -139,5 +128,18 @@ public sealed class PageStore(IConnectionMultiplexer redis)
 
     internal static string JobField(Page page, int position) => string.Create(CultureInfo.InvariantCulture, $"job:{page.Lane}:{position}");
 
-    private static string SuspectField(Page page, int position) => string.Create(CultureInfo.InvariantCulture, $"suspect:{page.Lane}:{position}");
+    private static string DeathsField(Page page, int position) => string.Create(CultureInfo.InvariantCulture, $"deaths:{page.Lane}:{position}");
+
+    private Task<RedisResult> NoteAsync(Page page, string field, RedisValue note)
+    {
+        var keys = new BatchKeys(page.BatchId);
+        return Note.RunAsync(Database, [keys.Record, keys.Pages], [field, note]);
+    }
+
+    private async Task<IEnumerable<(int Position, RedisValue Note)>> NotesAsync(Page page, Func<Page, int, string> field)
+    {
+        var positions = Enumerable.Range(page.From, page.Count).ToList();
+        var notes = await Database.HashGetAsync(new BatchKeys(page.BatchId).Pages, [.. positions.Select(position => (RedisValue)field(page, position))]);
+        return positions.Zip(notes).Where(noted => !noted.Second.IsNull);
+    }
 }

@@ -11,4 +11,7 @@ internal readonly record struct EndpointCall(EndpointGate Gate, int Epoch, long 
 {
     /// <summary>Whether the request has failed before while others succeeded: one that fails every time says nothing about the endpoint.</summary>
     public bool IsSuspect { get; init; }
+
+    /// <summary>Whether this worker makes no other call meanwhile.</summary>
+    public bool IsAlone { get; init; }
 }

@@ -13,6 +13,7 @@ namespace BatchBus.Worker.Execution;
 internal sealed class ModelWorker
 {
     private readonly SlotQueue _slots;
+    private readonly CallGate _calls;
     private readonly Lock _gate = new();
     private TaskCompletionSource _room = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int _held;
@@ -20,9 +21,10 @@ internal sealed class ModelWorker
     /// <param name="model">The model.</param>
     /// <param name="slots">Most requests in flight.</param>
     /// <param name="gates">Its endpoints, in order of preference.</param>
-    public ModelWorker(string model, int slots, IReadOnlyList<EndpointGate> gates)
+    /// <param name="calls">The calls of this worker, of all models.</param>
+    public ModelWorker(string model, int slots, IReadOnlyList<EndpointGate> gates, CallGate calls)
     {
-        (Model, Slots) = (model, slots);
+        (Model, Slots, _calls) = (model, slots, calls);
         _slots = new SlotQueue(slots);
         Endpoints = new ModelEndpoints(gates, _slots);
     }
@@ -84,17 +86,30 @@ internal sealed class ModelWorker
     }
 
     /// <summary>Waits for a slot, in turn with others, and for an endpoint that takes the call.</summary>
+    /// <param name="page">The request's page.</param>
+    /// <param name="alone">Whether this worker may make no other call meanwhile, of any model.</param>
     /// <exception cref="OperationCanceledException">The page was withdrawn.</exception>
-    public async Task<EndpointCall> BeginAsync(HeldPage page)
+    public async Task<EndpointCall> BeginAsync(HeldPage page, bool alone = false)
     {
         while (true)
         {
             await _slots.TakeAsync(page.Workspace, page.Weight, page.Withdrawn);
-            if (Endpoints.TryBegin() is { } call)
+            try
             {
-                return call;
+                await _calls.EnterAsync(alone, page.Withdrawn);
+            }
+            catch
+            {
+                _slots.Return();
+                throw;
             }
 
+            if (Endpoints.TryBegin() is { } call)
+            {
+                return call with { IsAlone = alone };
+            }
+
+            _calls.Leave(alone);
             _slots.Return();
         }
     }
@@ -103,6 +118,7 @@ internal sealed class ModelWorker
     public (TimeSpan GpuTime, bool OthersSucceeded) Complete(in EndpointCall call, InferenceOutcome? outcome)
     {
         var result = Endpoints.Complete(call, outcome);
+        _calls.Leave(call.IsAlone);
         _slots.Return();
         return result;
     }

@@ -49,6 +49,9 @@ internal sealed partial class PageExecution(
     private int _pieces;
     private int _admitted = held.Page.Count;
 
+    /// <summary>How many workers have died of the isolated request that is under way; null while the page is executed as usual.</summary>
+    private int? _deaths;
+
     public Page Page => held.Page;
 
     /// <summary>Whether every result of the page was stored by this execution, so that its report needs no reading back.</summary>
@@ -102,18 +105,20 @@ internal sealed partial class PageExecution(
 
     /// <summary>
     /// Executes requests one after the other, each result stored before the next begins, because every worker that had this page has
-    /// died. A request that was alone with a worker when that died is not tried again.
+    /// died. A request of which another one dies is suspected: it is called for while this worker makes no other call, of whatever page, so
+    /// that what kills workers here is not mistaken for its neighbours. One that was alone with a worker when that died is not tried again.
     /// </summary>
     private async Task<int> IsolateAsync(IEnumerable<(int Position, StoredRequest Request)> open, CancellationToken cancellationToken)
     {
         Log.Isolated(logger, BatchId.Format(Page.BatchId), Page.Name, lease.Attempt - 1);
+        var deaths = await StoreRetry.RunAsync(() => pages.DeathsAsync(Page), time, logger, cancellationToken);
         var stored = 0;
         foreach (var (position, request) in open)
         {
-            var isPoison = await StoreRetry.RunAsync(() => pages.SuspectAsync(Page, position), time, logger, cancellationToken);
+            _deaths = deaths.GetValueOrDefault(position);
             try
             {
-                stored += await ExecuteAsync([isPoison ? GiveUp(position, request) : Answer(position, request)], cancellationToken);
+                stored += await ExecuteAsync([_deaths > 1 ? GiveUp(position, request) : Answer(position, request)], cancellationToken);
             }
             finally
             {
@@ -181,6 +186,7 @@ internal sealed partial class PageExecution(
                         }
 
                         var pause = Pause(failures, policy.BlamesEndpoint ? LongestPauseOfEndpoint : LongestPause, failed.RetryAfter);
+                        await NoteDeathsAsync(position, _deaths, cancellationToken);
                         Log.CallFailed(logger, BatchId.Format(Page.BatchId), request.CustomId, held.Model, failed.Error, failed.Message, pause.TotalSeconds);
                         await Task.Delay(pause, time, held.Withdrawn);
                         break;
@@ -199,12 +205,13 @@ internal sealed partial class PageExecution(
     private async Task<(InferenceOutcome? Outcome, TimeSpan GpuTime, bool OthersSucceeded)> CallAsync(
         int position, StoredRequest request, bool isSuspect, CancellationToken cancellationToken)
     {
-        var call = (await worker.BeginAsync(held)) with { IsSuspect = isSuspect };
+        var call = (await worker.BeginAsync(held, alone: _deaths > 0)) with { IsSuspect = isSuspect };
         InferenceOutcome? outcome = null;
         TimeSpan gpuTime;
         bool othersSucceeded;
         try
         {
+            await NoteDeathsAsync(position, _deaths + 1, cancellationToken);
             if (held.MayStart)
             {
                 var endpoint = call.Gate.Endpoint.Name;
@@ -231,6 +238,10 @@ internal sealed partial class PageExecution(
 
         return (outcome, gpuTime, othersSucceeded);
     }
+
+    /// <summary>Before an isolated request is called for, its death is noted; what outlives the call takes that back.</summary>
+    private Task NoteDeathsAsync(int position, int? deaths, CancellationToken cancellationToken)
+        => deaths is { } known ? StoreRetry.RunAsync(() => pages.NoteDeathsAsync(Page, position, known), time, logger, cancellationToken) : Task.CompletedTask;
 
     private Task NoteAsync(int position, SubmittedJob job, CancellationToken cancellationToken)
     {

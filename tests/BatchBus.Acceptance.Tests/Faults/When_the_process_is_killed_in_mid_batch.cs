@@ -76,7 +76,7 @@ public sealed class When_the_process_is_killed_in_mid_batch(Mode mode)
             await AnsweredAsync(log, kill * Count / (Kills + 2));
             installation.Simulator.Latency = SimulatedLatency.Fixed(TimeSpan.FromHours(1));
             await Eventually.ThatAsync(
-                () => log.Open == Slots && log.Entries.Max(call => call.End) < log.Now - Stored, "every slot waits for the model, and what was answered is stored");
+                () => log.Open > 0 && log.Entries.Max(call => call.End ?? call.Start) < log.Now - Stored, "every call waits for the model, and what was answered is stored");
             open += log.Open;
             installation.Kill();
             await Eventually.ThatAsync(() => log.Open == 0, "the simulator has seen the connections break");

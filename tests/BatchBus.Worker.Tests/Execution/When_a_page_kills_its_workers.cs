@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using BatchBus.Contracts;
 using BatchBus.Storage.Pages;
 using BatchBus.TestServers;
@@ -31,7 +32,7 @@ public sealed class When_a_page_kills_its_workers
             Assert.That(worker.Model.MostInFlight, Is.EqualTo(deaths < 3 ? Requests : 1));
             Assert.That(worker.Model.Calls, Is.EquivalentTo(Enumerable.Range(0, Requests)));
             Assert.That((await worker.StoredAsync(record)).Select(result => result.Outcome), Is.All.EqualTo(RequestOutcome.Succeeded));
-            Assert.That((await worker.EntriesAsync(record)).Keys, Has.None.StartsWith("suspect"), "nobody stays under suspicion");
+            Assert.That((await worker.EntriesAsync(record)).Keys, Has.None.StartsWith("deaths"), "nobody stays under suspicion");
         }
     }
 
@@ -41,7 +42,7 @@ public sealed class When_a_page_kills_its_workers
         await using var worker = await WorkerHost.StartAsync();
         var record = await worker.BatchAsync(Requests);
         await DieAsync(worker, record.BatchId, deaths: 4);
-        await worker.Pages.SuspectAsync(new Page(record.BatchId, 0, 0, Requests), position: 2);
+        await worker.Pages.NoteDeathsAsync(new Page(record.BatchId, 0, 0, Requests), position: 2, deaths: 2);
 
         await worker.SendAsync(record, 0, Requests);
         await worker.ReportedAsync(1);
@@ -56,6 +57,43 @@ public sealed class When_a_page_kills_its_workers
         }
     }
 
+    /// <summary>Of two isolated pages with one worker, one kills it: the other's request was there too, and is not to blame.</summary>
+    [Test]
+    public async Task Should_execute_a_suspect_while_there_is_no_other_call()
+    {
+        await using var worker = await WorkerHost.StartAsync();
+        var record = await worker.BatchAsync(2 * Requests);
+        await DieAsync(worker, record.BatchId, deaths: 4);
+        var suspects = new[] { 0, 2 };
+        foreach (var position in suspects)
+        {
+            await worker.Pages.NoteDeathsAsync(new Page(record.BatchId, 0, 0, Requests), position, deaths: 1);
+        }
+
+        worker.Model.Hold();
+        await worker.SendAsync(record, Requests, Requests);
+        await worker.CalledAsync(Requests);
+        var together = new ConcurrentQueue<(int Index, int InFlight)>();
+        worker.Model.Answer = async (index, _, _) =>
+        {
+            together.Enqueue((index, worker.Model.InFlight));
+            await Task.Yield();
+            together.Enqueue((index, worker.Model.InFlight));
+            return FakeModel.Success;
+        };
+        await worker.SendAsync(record, 0, Requests);
+        await Eventually.ThatAsync(() => worker.Worker.Held == 2 * Requests, "the isolated page waits for the others' calls");
+        worker.Model.Open();
+        await worker.ReportedAsync(2);
+
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(together.Where(seen => suspects.Contains(seen.Index)).Select(seen => seen.InFlight), Is.EqualTo(new[] { 1, 1, 1, 1 }));
+            Assert.That((await worker.StoredAsync(record)).Select(result => result.Outcome), Is.All.EqualTo(RequestOutcome.Succeeded));
+            Assert.That((await worker.EntriesAsync(record)).Keys, Has.None.StartsWith("deaths"), "nobody stays under suspicion");
+        }
+    }
+
     [Test]
     public async Task Should_suspect_nobody_when_the_worker_stops_in_order()
     {
@@ -65,11 +103,11 @@ public sealed class When_a_page_kills_its_workers
         worker.Model.Hold();
         await worker.SendAsync(record, 0, Requests);
         await worker.CalledAsync(1);
-        Assert.That((await worker.EntriesAsync(record)).Keys, Has.One.StartsWith("suspect"));
+        Assert.That((await worker.EntriesAsync(record)).Keys, Has.One.StartsWith("deaths"));
 
         await worker.StopAsync();
 
-        await Eventually.ThatAsync(async () => !(await worker.EntriesAsync(record)).Keys.Any(name => name.StartsWith("suspect", StringComparison.Ordinal)), "the suspicion is gone");
+        await Eventually.ThatAsync(async () => !(await worker.EntriesAsync(record)).Keys.Any(name => name.StartsWith("deaths", StringComparison.Ordinal)), "the suspicion is gone");
         await worker.DisposeAsync();
     }
 

@@ -44,7 +44,7 @@ public sealed class When_pages_compete_for_slots
     public void Room_is_there_exactly_while_less_than_twice_the_slots_is_held()
         => Gen.Select(Gen.Int[1, 64], Gen.Int[1, 32].Array[1, 60], Gen.Int[1, 40].Array[1, 60]).Sample((slots, pages, ends) =>
         {
-            var worker = new ModelWorker("m", slots, []);
+            var worker = new ModelWorker("m", slots, [], new CallGate(slots));
             var offered = pages.Select(page => (Size: page, Admission: worker.AdmitAsync(page, CancellationToken.None))).ToList();
             foreach (var end in ends)
             {
