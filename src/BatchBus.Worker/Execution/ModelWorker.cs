@@ -87,7 +87,7 @@ internal sealed class ModelWorker
 
     /// <summary>Waits for a slot, in turn with others, and for an endpoint that takes the call.</summary>
     /// <param name="page">The request's page.</param>
-    /// <param name="alone">Whether this worker may make no other call meanwhile, of any model.</param>
+    /// <param name="alone">Whether this worker may make no other call, of any model, until <see cref="EndAlone"/>.</param>
     /// <exception cref="OperationCanceledException">The page was withdrawn.</exception>
     public async Task<EndpointCall> BeginAsync(HeldPage page, bool alone = false)
     {
@@ -118,10 +118,17 @@ internal sealed class ModelWorker
     public (TimeSpan GpuTime, bool OthersSucceeded) Complete(in EndpointCall call, InferenceOutcome? outcome)
     {
         var result = Endpoints.Complete(call, outcome);
-        _calls.Leave(call.IsAlone);
+        if (!call.IsAlone)
+        {
+            _calls.Leave(alone: false);
+        }
+
         _slots.Return();
         return result;
     }
+
+    /// <summary>Other calls may be made again.</summary>
+    public void EndAlone() => _calls.Leave(alone: true);
 
     /// <summary>Frees the endpoints of jobs.</summary>
     public Task CancelAsync(IEnumerable<SubmittedJob> jobs, CancellationToken cancellationToken)

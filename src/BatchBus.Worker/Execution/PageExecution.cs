@@ -51,6 +51,7 @@ internal sealed partial class PageExecution(
 
     /// <summary>How many workers have died of the isolated request that is under way; null while the page is executed as usual.</summary>
     private int? _deaths;
+    private bool _isAlone;
 
     public Page Page => held.Page;
 
@@ -105,8 +106,8 @@ internal sealed partial class PageExecution(
 
     /// <summary>
     /// Executes requests one after the other, each result stored before the next begins, because every worker that had this page has
-    /// died. A request of which another one dies is suspected: it is called for while this worker makes no other call, of whatever page, so
-    /// that what kills workers here is not mistaken for its neighbours. One that was alone with a worker when that died is not tried again.
+    /// died. A request of which another one dies is suspected: until it is stored, this worker makes no other call, of whatever page, so that
+    /// it does not get the blame for one of those. One that was alone with a worker when that died is not tried again.
     /// </summary>
     private async Task<int> IsolateAsync(IEnumerable<(int Position, StoredRequest Request)> open, CancellationToken cancellationToken)
     {
@@ -122,7 +123,14 @@ internal sealed partial class PageExecution(
             }
             finally
             {
-                await StoreRetry.RunAsync(() => pages.ClearAsync(Page, position), time, logger, cancellationToken);
+                try
+                {
+                    await StoreRetry.RunAsync(() => pages.ClearAsync(Page, position), time, logger, cancellationToken);
+                }
+                finally
+                {
+                    EndAlone();
+                }
             }
         }
 
@@ -169,6 +177,12 @@ internal sealed partial class PageExecution(
                 }
 
                 var (outcome, gpuTime, othersSucceeded) = await CallAsync(position, request, isSuspect: counted > 0, cancellationToken);
+                if (outcome is null or InferenceOutcome.Failed)
+                {
+                    await NoteDeathsAsync(position, _deaths, cancellationToken);
+                    EndAlone();
+                }
+
                 switch (outcome)
                 {
                     case null:
@@ -186,7 +200,6 @@ internal sealed partial class PageExecution(
                         }
 
                         var pause = Pause(failures, policy.BlamesEndpoint ? LongestPauseOfEndpoint : LongestPause, failed.RetryAfter);
-                        await NoteDeathsAsync(position, _deaths, cancellationToken);
                         Log.CallFailed(logger, BatchId.Format(Page.BatchId), request.CustomId, held.Model, failed.Error, failed.Message, pause.TotalSeconds);
                         await Task.Delay(pause, time, held.Withdrawn);
                         break;
@@ -206,6 +219,7 @@ internal sealed partial class PageExecution(
         int position, StoredRequest request, bool isSuspect, CancellationToken cancellationToken)
     {
         var call = (await worker.BeginAsync(held, alone: _deaths > 0)) with { IsSuspect = isSuspect };
+        _isAlone = call.IsAlone;
         InferenceOutcome? outcome = null;
         TimeSpan gpuTime;
         bool othersSucceeded;
@@ -237,6 +251,16 @@ internal sealed partial class PageExecution(
         }
 
         return (outcome, gpuTime, othersSucceeded);
+    }
+
+    /// <summary>Others may call again: what was called for alone is stored, or is not under way.</summary>
+    private void EndAlone()
+    {
+        if (_isAlone)
+        {
+            _isAlone = false;
+            worker.EndAlone();
+        }
     }
 
     /// <summary>Before an isolated request is called for, its death is noted; what outlives the call takes that back.</summary>
