@@ -119,11 +119,23 @@ public sealed class ConcurrencyLimit(int max, TimeProvider time)
         // The quick answers of a window come first: measured times need a second turn, so that they do not count for much more. More than a few
         // turns would leave a limit that is too low where it is for long.
         var enough = _reportsQueue ? Math.Max(FewestReported, Current) : Math.Max((_base is null ? 1 : 2) * Current, Math.Min(FewestMeasured, MostTurns * Current));
-        if (_answers >= enough && time.GetElapsedTime(_windowAt, now) >= ShortestWindow)
+        if ((_answers >= enough || IsClearlyInVain()) && time.GetElapsedTime(_windowAt, now) >= ShortestWindow)
         {
             Judge(_seconds / _answers);
             Begin();
         }
+    }
+
+    /// <summary>Whether two turns are enough to see that the first probe costs throughput, which halves it where there is no queue.</summary>
+    private bool IsClearlyInVain()
+        => _base is null && !_reportsQueue && _answers >= 2 * Current && _before is { } before && _limit <= LoweredShare * before.Limit
+            && _limit / Math.Max(double.Epsilon, (_seconds / _answers) - (Certainty * Error())) < ThroughputKept * before.Limit / before.Seconds;
+
+    /// <summary>The standard error of the window's mean, in seconds.</summary>
+    private double Error()
+    {
+        var mean = _seconds / _answers;
+        return Math.Sqrt(Math.Max(0, (_squares / _answers) - (mean * mean)) / _answers);
     }
 
     private void Judge(double seconds)
@@ -135,8 +147,7 @@ public sealed class ConcurrencyLimit(int max, TimeProvider time)
             return;
         }
 
-        var error = Math.Sqrt(Math.Max(0, (_squares / _answers) - (seconds * seconds)) / _answers);
-        if (WasRaised(seconds) || WasLoweredInVain(seconds, error))
+        if (WasRaised(seconds) || WasLoweredInVain(seconds, Error()))
         {
             return;
         }
@@ -207,7 +218,9 @@ public sealed class ConcurrencyLimit(int max, TimeProvider time)
         if (_limit / seconds < ThroughputKept * before.Limit / before.Seconds)
         {
             // Perhaps something else changed meanwhile: unless this was a probe, one has to tell.
-            (_base, _limit, _raisesNext, _isDoubted, _isProbe) = (seconds, before.Limit, _isProbe, !_isProbe, false);
+            // Of two times that agree, that of the longer window is the more certain.
+            _base = _base is null && Math.Abs(seconds - before.Seconds) <= Certainty * error ? before.Seconds : seconds;
+            (_limit, _raisesNext, _isDoubted, _isProbe) = (before.Limit, _isProbe, !_isProbe, false);
             return true;
         }
 

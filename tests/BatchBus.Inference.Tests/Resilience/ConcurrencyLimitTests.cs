@@ -63,6 +63,11 @@ public sealed class ConcurrencyLimitTests(double sigma, bool reportsQueue)
         }
     }
 
+    /// <summary>Whether there is a queue is found out at the start, where one is not reported; that must not cost what a batch notices.</summary>
+    [Test]
+    public void It_loses_little_in_its_first_half_minute([Range(1, 5)] int seed)
+        => Assert.That(Loop(Slots, seed).Run(Settling).Rate, Is.GreaterThanOrEqualTo(0.98));
+
     [Test]
     public void It_does_not_fall_when_answers_take_twice_as_long_by_themselves([Range(1, 3)] int seed)
     {
