@@ -119,16 +119,17 @@ public sealed class ConcurrencyLimit(int max, TimeProvider time)
         // The quick answers of a window come first: measured times need a second turn, so that they do not count for much more. More than a few
         // turns would leave a limit that is too low where it is for long.
         var enough = _reportsQueue ? Math.Max(FewestReported, Current) : Math.Max((_base is null ? 1 : 2) * Current, Math.Min(FewestMeasured, MostTurns * Current));
-        if ((_answers >= enough || IsClearlyInVain()) && time.GetElapsedTime(_windowAt, now) >= ShortestWindow)
+        var isBrief = _answers < enough;
+        if ((!isBrief || IsClearlyInVain()) && time.GetElapsedTime(_windowAt, now) >= ShortestWindow)
         {
-            Judge(_seconds / _answers);
+            Judge(_seconds / _answers, isBrief);
             Begin();
         }
     }
 
-    /// <summary>Whether two turns are enough to see that the first probe costs throughput, which halves it where there is no queue.</summary>
+    /// <summary>Whether two turns are enough to see that the lowered limit costs throughput: each further one would cost more of it.</summary>
     private bool IsClearlyInVain()
-        => _base is null && !_reportsQueue && _answers >= 2 * Current && _before is { } before && _limit <= LoweredShare * before.Limit
+        => !_reportsQueue && _answers >= 2 * Current && _before is { } before && _limit <= LoweredShare * before.Limit
             && _limit / Math.Max(double.Epsilon, (_seconds / _answers) - (Certainty * Error())) < ThroughputKept * before.Limit / before.Seconds;
 
     /// <summary>The standard error of the window's mean, in seconds.</summary>
@@ -138,7 +139,7 @@ public sealed class ConcurrencyLimit(int max, TimeProvider time)
         return Math.Sqrt(Math.Max(0, (_squares / _answers) - (mean * mean)) / _answers);
     }
 
-    private void Judge(double seconds)
+    private void Judge(double seconds, bool isBrief)
     {
         var isBusy = _mostInFlight >= BusyShare * Current;
         if (_reportsQueue)
@@ -147,7 +148,7 @@ public sealed class ConcurrencyLimit(int max, TimeProvider time)
             return;
         }
 
-        if (WasRaised(seconds) || WasLoweredInVain(seconds, Error()))
+        if (WasRaised(seconds) || WasLoweredInVain(seconds, Error(), isBrief))
         {
             return;
         }
@@ -202,7 +203,7 @@ public sealed class ConcurrencyLimit(int max, TimeProvider time)
     }
 
     /// <summary>Compares this window with the one before the limit was lowered; puts the limit back where that cost throughput.</summary>
-    private bool WasLoweredInVain(double seconds, double error)
+    private bool WasLoweredInVain(double seconds, double error, bool isBrief)
     {
         if (_base > seconds + (Certainty * error))
         {
@@ -219,7 +220,8 @@ public sealed class ConcurrencyLimit(int max, TimeProvider time)
         {
             // Perhaps something else changed meanwhile: unless this was a probe, one has to tell.
             // Of two times that agree, that of the longer window is the more certain.
-            _base = _base is null && Math.Abs(seconds - before.Seconds) <= Certainty * error ? before.Seconds : seconds;
+            var known = _base ?? before.Seconds;
+            _base = isBrief && Math.Abs(seconds - known) <= Certainty * error ? known : seconds;
             (_limit, _raisesNext, _isDoubted, _isProbe) = (before.Limit, _isProbe, !_isProbe, false);
             return true;
         }
