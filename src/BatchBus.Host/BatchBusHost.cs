@@ -120,6 +120,8 @@ public static class BatchBusHost
                     standardErrorFromLevel: LogEventLevel.Verbose))
             .MinimumLevel.Is(minimum)
             .MinimumLevel.Override("Microsoft", LogEventLevel.Warning)
+            // A line for each look at something that is not well; HealthWatch tells of it once.
+            .MinimumLevel.Override("Microsoft.Extensions.Diagnostics.HealthChecks", LogEventLevel.Fatal)
             .MinimumLevel.Override("System.Net.Http", LogEventLevel.Warning)
             .MinimumLevel.Override("MassTransit", LogEventLevel.Warning)
             // The exception reaches whoever starts the host, who explains it; its stack trace would bury the explanation.
@@ -230,6 +232,8 @@ public static class BatchBusHost
                 bus.AddSendObserver(_ => observer);
             }
 
+            // Its own check speaks of endpoints and consumers; RabbitMqHealth asks the same and says it in an operator's words.
+            bus.ConfigureHealthCheckOptions(health => health.Tags.Clear());
             bus.AddConfigureEndpointsCallback((name, endpoint) =>
             {
                 if (name == "batch-state" && endpoint is IRabbitMqReceiveEndpointConfigurator queue)
