@@ -55,6 +55,7 @@ install_missing() {
     node_is_recent || missing+=(nodejs npm)
     command -v chromium > /dev/null || missing+=(chromium)
   fi
+  command -v promtool > /dev/null || missing+=(prometheus)
 
   if (( ${#missing[@]} > 0 )); then
     echo "Installing ${missing[*]}"

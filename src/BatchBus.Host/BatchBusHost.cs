@@ -20,11 +20,13 @@ using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using OpenTelemetry.Metrics;
 using Serilog;
 using Serilog.Events;
+using Serilog.Formatting.Compact;
 using StackExchange.Redis;
 
 namespace BatchBus.Host;
@@ -46,7 +48,7 @@ public static class BatchBusHost
         configure?.Invoke(builder.Configuration);
         var settings = HostSettings.Read(builder.Configuration);
         RefuseOpenDoor(builder.Configuration);
-        builder.AddLogging();
+        builder.AddLogging(settings.LogFormat);
         builder.WebHost.UseKestrel(kestrel => kestrel.AddServerHeader = false);
         if (string.IsNullOrEmpty(builder.Configuration["urls"]) && !builder.Configuration.GetSection("Kestrel:Endpoints").Exists())
         {
@@ -63,8 +65,9 @@ public static class BatchBusHost
             .Validate(options => options.UsageRetention > TimeSpan.Zero && options.UsageRetention <= UsageOptions.Longest, $"{UsageOptions.Section}:UsageRetention must be more than 0 and at most {UsageOptions.Longest.TotalDays:0} days.")
             .ValidateOnStart();
         services.AddBatchBusInference(builder.Configuration);
-        services.AddHealthChecks().AddCheck<RedisHealth>("redis", tags: [ReadyTag]).AddCheck<EndpointHealth>("endpoints", tags: [ReadyTag]);
-        services.AddOpenTelemetry().WithMetrics(metrics => metrics.AddMeter(WorkerServices.Meter).AddPrometheusExporter());
+        services.AddHealth();
+        services.AddOpenTelemetry().WithMetrics(metrics => metrics.AddMeter(Telemetry.Name, "Microsoft.AspNetCore.Hosting", "System.Runtime").AddPrometheusExporter());
+        services.AddTracing(builder.Configuration);
         services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(30));
         await services.AddRedisAsync(settings);
         await services.AddSimulatorAsync();
@@ -106,20 +109,23 @@ public static class BatchBusHost
         }
     }
 
-    private static void AddLogging(this WebApplicationBuilder builder)
+    private static void AddLogging(this WebApplicationBuilder builder, LogFormat format)
     {
         var minimum = Enum.TryParse<LogEventLevel>(builder.Configuration["BatchBus:LogLevel"], ignoreCase: true, out var level) ? level : LogEventLevel.Information;
-        builder.Services.AddSerilog(log => log
+        builder.Services.AddSerilog(log => (format is LogFormat.Json
+                ? log.WriteTo.Console(new RenderedCompactJsonFormatter())
+                : log.WriteTo.Console(
+                    outputTemplate: "{Timestamp:HH:mm:ss.fff} {Level:u3} {Message:lj}{NewLine}{Exception}",
+                    formatProvider: CultureInfo.InvariantCulture,
+                    standardErrorFromLevel: LogEventLevel.Verbose))
             .MinimumLevel.Is(minimum)
             .MinimumLevel.Override("Microsoft", LogEventLevel.Warning)
+            // A line for each look at something that is not well; HealthWatch tells of it once.
+            .MinimumLevel.Override("Microsoft.Extensions.Diagnostics.HealthChecks", LogEventLevel.Fatal)
             .MinimumLevel.Override("System.Net.Http", LogEventLevel.Warning)
             .MinimumLevel.Override("MassTransit", LogEventLevel.Warning)
             // The exception reaches whoever starts the host, who explains it; its stack trace would bury the explanation.
-            .Filter.ByExcluding(entry => entry.MessageTemplate.Text == "Hosting failed to start")
-            .WriteTo.Console(
-                outputTemplate: "{Timestamp:HH:mm:ss.fff} {Level:u3} {Message:lj}{NewLine}{Exception}",
-                formatProvider: CultureInfo.InvariantCulture,
-                standardErrorFromLevel: LogEventLevel.Verbose));
+            .Filter.ByExcluding(entry => entry.MessageTemplate.Text == "Hosting failed to start"));
     }
 
     private static async Task AddRedisAsync(this IServiceCollection services, HostSettings settings)
@@ -179,6 +185,7 @@ public static class BatchBusHost
         if (settings.Roles.Contains(HostRole.Orchestrator))
         {
             services.AddBatchBusOrchestrator(configuration);
+            services.AddHostedService<StoreMetrics>();
             if (settings.IsEmbedded)
             {
                 services.Configure<SweepOptions>(sweep => sweep.BusStartedAt = TimeProvider.System.GetUtcNow());
@@ -225,7 +232,8 @@ public static class BatchBusHost
                 bus.AddSendObserver(_ => observer);
             }
 
-            bus.ConfigureHealthCheckOptions(health => health.Tags.Add(ReadyTag));
+            // Its own check speaks of endpoints and consumers; RabbitMqHealth asks the same and says it in an operator's words.
+            bus.ConfigureHealthCheckOptions(health => health.Tags.Clear());
             bus.AddConfigureEndpointsCallback((name, endpoint) =>
             {
                 if (name == "batch-state" && endpoint is IRabbitMqReceiveEndpointConfigurator queue)
@@ -260,6 +268,22 @@ public static class BatchBusHost
         }
     }
 
+    private static void AddHealth(this IServiceCollection services)
+    {
+        services.AddHealthChecks()
+            .AddCheck<RedisHealth>("redis", tags: [ReadyTag])
+            .AddCheck<RabbitMqHealth>("rabbitmq", tags: [ReadyTag])
+            .AddCheck<EndpointHealth>("endpoints", tags: [ReadyTag])
+            .AddCheck<ClockHealth>("clock", tags: [ReadyTag]);
+        services.AddSingleton<IHealthCheckPublisher, HealthWatch>();
+        services.Configure<HealthCheckPublisherOptions>(watch =>
+        {
+            watch.Predicate = check => check.Tags.Contains(ReadyTag);
+            watch.Period = HealthWatch.Interval;
+            watch.Delay = HealthWatch.Interval;
+        });
+    }
+
     private static void MapHealth(this WebApplication app)
     {
         app.MapHealthChecks("/health/live", new HealthCheckOptions { Predicate = _ => false, ResponseWriter = HealthResponse.WriteAsync });
@@ -269,7 +293,7 @@ public static class BatchBusHost
             ResponseWriter = HealthResponse.WriteAsync,
             ResultStatusCodes =
             {
-                [Microsoft.Extensions.Diagnostics.HealthChecks.HealthStatus.Degraded] = StatusCodes.Status503ServiceUnavailable,
+                [HealthStatus.Degraded] = StatusCodes.Status503ServiceUnavailable,
             },
         });
     }

@@ -9,6 +9,9 @@ public sealed record HostSettings
     /// <summary>The setting that picks roles.</summary>
     public const string RolesSetting = "BatchBus:Roles";
 
+    /// <summary>The setting that chooses how the log is written.</summary>
+    public const string LogFormatSetting = "BatchBus:LogFormat";
+
     private const string CheckpointSetting = "BatchBus:CheckpointEvery";
 
     /// <summary>RabbitMQ, as an <c>amqp://</c> address; null for the in-memory transport.</summary>
@@ -25,6 +28,9 @@ public sealed record HostSettings
 
     /// <summary>How often the embedded store writes a checkpoint.</summary>
     public required TimeSpan CheckpointEvery { get; init; }
+
+    /// <summary>How the log is written.</summary>
+    public LogFormat LogFormat { get; init; }
 
     /// <summary>Whether everything runs within this process.</summary>
     public bool IsEmbedded => RabbitMq is null;
@@ -51,6 +57,7 @@ public sealed record HostSettings
         {
             RabbitMq = rabbitMq,
             Redis = redis,
+            LogFormat = ReadLogFormat(NullIfEmpty(configuration[LogFormatSetting])),
             Roles = ReadRoles(configuration[RolesSetting]),
             CheckpointEvery = ReadInterval(NullIfEmpty(configuration[CheckpointSetting]) ?? "00:05:00"),
             DataDirectory = Path.GetFullPath(NullIfEmpty(configuration["BatchBus:DataDirectory"]) ?? ".batchbus"),
@@ -65,6 +72,13 @@ public sealed record HostSettings
         => TimeSpan.TryParse(text, CultureInfo.InvariantCulture, out var interval) && interval >= TimeSpan.FromSeconds(1)
             ? interval
             : throw new InvalidSettingsException($"{CheckpointSetting} is '{text}' and should be a time of at least one second, such as 00:05:00.");
+
+    private static LogFormat ReadLogFormat(string? text) => text?.ToUpperInvariant() switch
+    {
+        null or "TEXT" => LogFormat.Text,
+        "JSON" => LogFormat.Json,
+        _ => throw new InvalidSettingsException($"{LogFormatSetting} is '{text}' and should be text or json."),
+    };
 
     private static HashSet<HostRole> ReadRoles(string? text)
     {

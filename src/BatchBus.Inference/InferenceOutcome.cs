@@ -10,7 +10,14 @@ public abstract record InferenceOutcome
     /// <summary>The model answered.</summary>
     /// <param name="Message">The Messages API's message object as UTF-8 JSON without line breaks.</param>
     /// <param name="Usage">What the answer used.</param>
-    public sealed record Succeeded(ReadOnlyMemory<byte> Message, InferenceUsage Usage) : InferenceOutcome;
+    public sealed record Succeeded(ReadOnlyMemory<byte> Message, InferenceUsage Usage) : InferenceOutcome
+    {
+        /// <summary>The model's name, as the endpoint gave it with its answer; null where it did not.</summary>
+        public string? ServedBy { get; init; }
+
+        /// <summary>The message's <c>stop_reason</c>.</summary>
+        public string? StopReason { get; init; }
+    }
 
     /// <summary>The request itself cannot be answered by this model; calling again would not help.</summary>
     /// <param name="ErrorType">A documented <c>error.type</c>, such as <c>invalid_request_error</c>.</param>

@@ -35,7 +35,9 @@ public static class OrchestratorServices
             .Validate(weights => weights.Values.All(workspace => workspace.Weight is >= 0.01 and <= 100), $"{WorkspaceOptions.Section}:<name>:Weight must be from 0.01 to 100.")
             .ValidateOnStart();
         services.AddOptions<SweepOptions>();
+        services.AddMetrics();
         services.AddSingleton<BatchExecution>();
+        services.AddSingleton<BatchMetrics>();
         services.AddSingleton<BatchVisit>();
         services.AddSingleton<DispatchWindow>();
         services.AddSingleton<WebhookDelivery>();

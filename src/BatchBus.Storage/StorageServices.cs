@@ -23,6 +23,7 @@ public static class StorageServices
         services.TryAddSingleton<StoreClock>();
         services.TryAddSingleton<TimeProvider>(provider => provider.GetRequiredService<StoreClock>());
         services.AddHostedService<StoreClockReader>();
+        services.TryAddSingleton<BacklogReader>();
         services.TryAddSingleton<BatchSchedule>();
         services.TryAddSingleton<BatchStore>();
         services.TryAddSingleton<EndpointMeter>();
@@ -30,6 +31,7 @@ public static class StorageServices
         services.TryAddSingleton<FleetStore>();
         services.TryAddSingleton<LimitStore>();
         services.TryAddSingleton<PageStore>();
+        services.TryAddSingleton<RequestLister>();
         services.TryAddSingleton<RequestStore>();
         services.TryAddSingleton<ResultStore>();
         services.TryAddSingleton<SubmissionStore>();

@@ -12,9 +12,6 @@ namespace BatchBus.Worker;
 /// <summary>Registration of the worker role.</summary>
 public static class WorkerServices
 {
-    /// <summary>The name of the meter that the worker's metrics belong to.</summary>
-    public const string Meter = "BatchBus";
-
     /// <summary>Adds page execution and the upkeep of its leases.</summary>
     public static IServiceCollection AddBatchBusWorker(this IServiceCollection services, IConfiguration configuration)
     {
@@ -27,6 +24,7 @@ public static class WorkerServices
             .Validate(options => options.StopGrace >= TimeSpan.Zero, $"{WorkerOptions.Section}:StopGrace must not be negative.")
             .Validate(options => options.TrialInterval >= TimeSpan.FromSeconds(1), $"{WorkerOptions.Section}:TrialInterval must be 00:00:01 or more.")
             .ValidateOnStart();
+        services.AddSingleton<CallTelemetry>();
         services.AddSingleton<HeldPages>();
         services.AddSingleton<ModelWorkers>();
         services.AddSingleton<PageExecutor>();

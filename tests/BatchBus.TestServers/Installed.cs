@@ -1,7 +1,10 @@
 namespace BatchBus.TestServers;
 
-internal static class Installed
+/// <summary>What the tests need of the machine.</summary>
+public static class Installed
 {
+    /// <summary>Checks that a program is there.</summary>
+    /// <exception cref="FileNotFoundException">It is not; the message says how to get it.</exception>
     public static void Require(string binary)
     {
         if (!File.Exists(binary))

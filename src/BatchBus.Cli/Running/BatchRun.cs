@@ -90,6 +90,7 @@ internal sealed class BatchRun(RunOptions options, IAnsiConsole console, TimePro
             ["ConnectionStrings:Redis"] = "",
             [HostSettings.RolesSetting] = "",
             ["BatchBus:LogLevel"] = "Warning",
+            [HostSettings.LogFormatSetting] = "text",
 
             // A key of its own beside those that are configured: nobody else on this machine gets in while it runs.
             [$"{ApiKeyOptions.Section}:run:Workspace"] = Workspace,

@@ -4,7 +4,7 @@ using Microsoft.Extensions.Diagnostics.HealthChecks;
 
 namespace BatchBus.Host.Observability;
 
-/// <summary>The body of the health answers: each part with its state, and in words what is wrong.</summary>
+/// <summary>The body of the health answers: each part with its state, and in words what is wrong and what to do.</summary>
 internal static class HealthResponse
 {
     public static async Task WriteAsync(HttpContext context, HealthReport report)
@@ -12,19 +12,18 @@ internal static class HealthResponse
         context.Response.ContentType = "application/json";
         await using var json = new Utf8JsonWriter(context.Response.BodyWriter);
         json.WriteStartObject();
-        json.WriteString("status", Word(report.Status));
+        json.WriteString("status", report.Status is HealthStatus.Healthy ? "ready" : "not ready");
         json.WriteStartObject("parts");
-        foreach (var (name, entry) in report.Entries)
+        foreach (var (name, part) in report.Entries)
         {
-            json.WriteStartObject(name == "masstransit-bus" ? "rabbitmq" : name);
-            json.WriteString("status", entry.Data.ContainsKey(EndpointHealth.Alarm) ? "alarm" : Word(entry.Status));
-            json.WriteString("description", entry.Description);
+            json.WriteStartObject(name);
+            json.WriteString("status", PartHealth.Word(part));
+            json.WriteString("description", part.Description);
+            json.WriteString("remedy", PartHealth.Remedy(part));
             json.WriteEndObject();
         }
 
         json.WriteEndObject();
         json.WriteEndObject();
     }
-
-    private static string Word(HealthStatus status) => status is HealthStatus.Healthy ? "ready" : "not ready";
 }

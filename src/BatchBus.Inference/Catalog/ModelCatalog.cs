@@ -27,10 +27,14 @@ public sealed class ModelCatalog
 
         Models = [.. _models.Values];
         Stages = [.. _stages.Keys];
+        EndpointsOfModels = Models.SelectMany(model => model.Endpoints, (model, endpoint) => (Model: model.Name, Endpoint: endpoint.Name)).ToLookup(pair => pair.Model, pair => pair.Endpoint);
     }
 
     /// <summary>Every model, the built-in ones first.</summary>
     public IReadOnlyList<CatalogModel> Models { get; }
+
+    /// <summary>The names of each model's endpoints, in order of preference.</summary>
+    public ILookup<string, string> EndpointsOfModels { get; }
 
     /// <summary>Every stage, in alphabetical order.</summary>
     public IReadOnlyList<string> Stages { get; }

@@ -50,7 +50,9 @@ internal static class ChatCompletionReader
 
         var usage = UsageOf(completion, executionTime, queued);
         var (answer, fault) = ReadAnswer(choice, message, model, request, usage);
-        return answer is null ? EndpointFailure.InvalidAnswer(fault!) : new InferenceOutcome.Succeeded(MessageWriter.Write(answer, model.Name, usage), usage);
+        return answer is null
+            ? EndpointFailure.InvalidAnswer(fault!)
+            : new InferenceOutcome.Succeeded(MessageWriter.Write(answer, model.Name, usage), usage) { ServedBy = completion.TextOf("model"u8), StopReason = answer.StopReason };
     }
 
     private static (Answer? Answer, string? Fault) ReadAnswer(

@@ -1,6 +1,8 @@
+using System.Diagnostics;
 using BatchBus.Contracts;
 using BatchBus.Orchestrator.Dispatch;
 using BatchBus.Orchestrator.Sweep;
+using BatchBus.Storage;
 using BatchBus.Storage.Batches;
 using BatchBus.Storage.Fleet;
 using BatchBus.Storage.Pages;
@@ -23,6 +25,7 @@ internal sealed partial class BatchExecution(
     IOptions<DispatchOptions> options,
     IOptions<WorkspaceWeights> weights,
     IOptions<RetentionOptions> retention,
+    BatchMetrics metrics,
     TimeProvider time,
     ILogger<BatchExecution> logger)
 {
@@ -38,6 +41,7 @@ internal sealed partial class BatchExecution(
         var (saga, record) = (context.Saga, await RecordAsync(context.Saga));
         saga.Workspace = record.Workspace;
         saga.Weight = weights.Value.Of(record.Workspace);
+        saga.Trace = Telemetry.Source.HasListeners() ? Activity.Current?.Id : null;
         saga.Lanes = [.. record.Lanes.Where(lane => lane.Model is not null).Select(lane => new LaneProgress
         {
             Lane = lane.Number,
@@ -164,6 +168,7 @@ internal sealed partial class BatchExecution(
             var counts = record.FinalCounts;
             Log.Ended(
                 logger, BatchId.Format(record.BatchId), record.Reason!.Value, counts.Succeeded, counts.Errored, counts.Canceled, counts.Expired, (record.ClosedAt!.Value - record.CreatedAt).TotalSeconds);
+            metrics.Ended(record);
         }
 
         await context.Publish(

@@ -24,6 +24,9 @@ public sealed class BatchState : SagaStateMachineInstance, ISagaVersion
     /// <summary>The workspace's weight when the batch began.</summary>
     public double Weight { get; set; } = 1;
 
+    /// <summary>The trace in which the batch was created, as W3C's <c>traceparent</c>; null where nobody traces.</summary>
+    public string? Trace { get; set; }
+
     /// <summary>The lanes that a model executes.</summary>
     public List<LaneProgress> Lanes { get; set; } = [];
 

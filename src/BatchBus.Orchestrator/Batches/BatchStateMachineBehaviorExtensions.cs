@@ -78,10 +78,10 @@ internal static class BatchStateMachineBehaviorExtensions
 
     public static async Task SendPagesAsync(this ConsumeContext context, IEnumerable<OutstandingPage> pages)
     {
+        var saga = ((BehaviorContext<BatchState>)context).Saga;
         foreach (var page in pages.ToList())
         {
-            var endpoint = await context.GetSendEndpoint(ModelQueue.Address(page.Model));
-            await endpoint.Send(ModelQueue.Message(((BehaviorContext<BatchState>)context).Saga, page), context.CancellationToken);
+            await ModelQueue.SendAsync(context, saga, page, isLater: page.ReleasedBy is not null, context.CancellationToken);
         }
     }
 }

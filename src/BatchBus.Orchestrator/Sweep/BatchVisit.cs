@@ -135,8 +135,7 @@ internal sealed partial class BatchVisit(
 
             // Sent before it is marked: a crash in between sends it twice, which the lease settles; the other order would send nothing.
             Log.Requeued(logger, BatchId.Format(saga.CorrelationId), page.Name, outstanding.Model);
-            var endpoint = await bus.GetSendEndpoint(ModelQueue.Address(outstanding.Model));
-            await endpoint.Send(ModelQueue.Message(saga, outstanding), cancellationToken);
+            await ModelQueue.SendAsync(bus, saga, outstanding, isLater: true, cancellationToken);
             await pages.MarkRequeuedAsync(page, entry, TimeSpan.FromTicks(Math.Max(dispatch.Value.RequeueAfter.Ticks, 2 * PageEntries.LastPause(entry).Ticks)));
         }
 

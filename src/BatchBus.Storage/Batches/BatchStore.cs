@@ -174,6 +174,10 @@ public sealed class BatchStore(IConnectionMultiplexer redis, BatchSchedule sched
         };
     }
 
+    /// <summary>Every batch that is committed and not closed, of all workspaces, oldest first.</summary>
+    public async Task<IReadOnlyList<BatchRecord>> OpenAsync()
+        => [.. (await Task.WhenAll((await schedule.ActiveAsync()).Select(FindAsync))).OfType<BatchRecord>().Where(record => record.ClosedAt is null).OrderBy(record => record.CreatedAt)];
+
     /// <summary>
     /// One page of a workspace's batches, newest first.
     /// </summary>

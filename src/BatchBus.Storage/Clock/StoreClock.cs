@@ -24,9 +24,14 @@ public sealed class StoreClock(IConnectionMultiplexer redis) : TimeProvider
     /// <summary>How often the clock has stepped, or could not be read for a while: after each, what has lapsed is not yet to be trusted.</summary>
     public int Interruptions => Volatile.Read(ref _interruptions);
 
+    /// <summary>By how much the process's own clock is ahead of the server's, negative where it is behind; null before the first reading.</summary>
+    public TimeSpan? ProcessAhead => Volatile.Read(ref _reading) is null ? null : ProcessNow - GetUtcNow();
+
+    private DateTimeOffset ProcessNow => SteppedClock.Armed?.GetUtcNow() ?? base.GetUtcNow();
+
     /// <inheritdoc/>
     public override DateTimeOffset GetUtcNow()
-        => Volatile.Read(ref _reading) is { } reading ? reading.Server + GetElapsedTime(reading.Moment) : SteppedClock.Armed?.GetUtcNow() ?? base.GetUtcNow();
+        => Volatile.Read(ref _reading) is { } reading ? reading.Server + GetElapsedTime(reading.Moment) : ProcessNow;
 
     /// <summary>Reads the server's clock.</summary>
     public async Task ReadAsync()

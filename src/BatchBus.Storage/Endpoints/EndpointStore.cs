@@ -22,13 +22,15 @@ public sealed class EndpointStore(IConnectionMultiplexer redis, TimeProvider tim
     /// <summary>Says what a worker has and wants, and learns what it may have.</summary>
     /// <param name="endpoint">The endpoint's name.</param>
     /// <param name="worker">The worker's own id.</param>
-    /// <param name="inFlight">Calls that it may have in flight until it learns the answer.</param>
+    /// <param name="held">Calls that it may have in flight until it learns the answer.</param>
     /// <param name="wanted">Calls that it would have in flight if there were no others.</param>
     /// <param name="most">Most calls over all workers; null for no such bound.</param>
-    public async Task<EndpointShare> ShareAsync(string endpoint, string worker, int inFlight, int wanted, int? most)
+    /// <param name="inFlight">Calls that it has in flight now, for <see cref="ReadAsync"/>.</param>
+    /// <param name="limit">Calls that it would let be in flight now, likewise.</param>
+    public async Task<EndpointShare> ShareAsync(string endpoint, string worker, int held, int wanted, int? most, int inFlight = 0, int limit = 0)
     {
         var answer = (RedisResult[])(await Share.RunAsync(
-            Database, [Key(endpoint)], [worker, inFlight, wanted, most is { } bound ? bound : "", Now, (long)Memory.TotalMilliseconds]))!;
+            Database, [Key(endpoint)], [worker, held, wanted, most is { } bound ? bound : "", Now, (long)Memory.TotalMilliseconds, inFlight, limit]))!;
         if (answer.Length > 5)
         {
             await Database.HashDeleteAsync(Key(endpoint), [.. answer[5..].Select(field => (RedisValue)field)]);
@@ -50,6 +52,28 @@ public sealed class EndpointStore(IConnectionMultiplexer redis, TimeProvider tim
     /// <summary>Why an endpoint is out of use; null where it is not.</summary>
     public async Task<EndpointOutage?> OutageAsync(string endpoint)
         => await Database.HashGetAsync(Key(endpoint), Circuit) is { IsNull: false } circuit ? Parse(circuit!) : null;
+
+    /// <summary>What all workers together know of an endpoint.</summary>
+    public async Task<EndpointState> ReadAsync(string endpoint)
+    {
+        var (workers, inFlight, limit) = (0, 0, 0);
+        EndpointOutage? outage = null;
+        foreach (var entry in await Database.HashGetAllAsync(Key(endpoint)))
+        {
+            if (entry.Name == Circuit)
+            {
+                outage = Parse(entry.Value!);
+            }
+            else if (((string)entry.Name!).StartsWith("w:", StringComparison.Ordinal)
+                && ((string)entry.Value!).Split('|').Select(number => long.Parse(number, CultureInfo.InvariantCulture)).ToArray() is [_, _, var expiry, var calls, var most]
+                && expiry > Now)
+            {
+                (workers, inFlight, limit) = (workers + 1, inFlight + (int)calls, limit + (int)most);
+            }
+        }
+
+        return new EndpointState(workers, inFlight, limit, outage);
+    }
 
     /// <summary>Asks for the right to try an endpoint that is out of use; one worker gets it in each interval.</summary>
     public async Task<bool> ClaimTrialAsync(string endpoint, TimeSpan interval)

@@ -66,6 +66,11 @@ public sealed record PageEntries(long Now, IReadOnlyDictionary<string, string> E
     public TimeSpan LeaseLeft(string? entry)
         => entry?.Split('|') is ["l", var expiry, ..] ? TimeSpan.FromMilliseconds(long.Parse(expiry, CultureInfo.InvariantCulture) - Now) : TimeSpan.MaxValue;
 
+    /// <summary>The pages that a worker holds.</summary>
+    public IEnumerable<Page> Leased(Guid batchId) => Entries
+        .Where(entry => char.IsAsciiDigit(entry.Key[0]) && LeaseLeft(entry.Value) is { Ticks: > 0 } left && left <= PageStore.LongestLease)
+        .Select(entry => Page.Parse(batchId, entry.Key));
+
     /// <summary>How long the sweeper waited for a page's last message; zero where it has sent none.</summary>
     public static TimeSpan LastPause(string? entry)
         => entry?.Split('|') is ["q", _, _, var pause] ? TimeSpan.FromMilliseconds(long.Parse(pause, CultureInfo.InvariantCulture)) : TimeSpan.Zero;

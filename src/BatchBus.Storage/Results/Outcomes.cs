@@ -1,4 +1,5 @@
 using System.Globalization;
+using BatchBus.Contracts;
 using StackExchange.Redis;
 
 namespace BatchBus.Storage.Results;
@@ -24,6 +25,14 @@ internal static class Outcomes
         return finished;
     }
 
+    /// <summary>What a character stands for.</summary>
+    public static RequestOutcome? Of(byte outcome) => outcome switch
+    {
+        (byte)'s' => RequestOutcome.Succeeded,
+        (byte)'e' => RequestOutcome.Errored,
+        _ => null,
+    };
+
     /// <summary>The fields that cover a range.</summary>
     public static RedisValue[] Fields(int from, int count)
     {
@@ -36,7 +45,11 @@ internal static class Outcomes
     /// <param name="fields">The values of <see cref="Fields"/>.</param>
     /// <param name="from">First position of the range.</param>
     /// <param name="count">Its length.</param>
-    public static bool[] Finished(RedisValue[] fields, int from, int count)
+    public static bool[] Finished(RedisValue[] fields, int from, int count) => Finished(Range(fields, from, count));
+
+    /// <summary>One character per request of a range: <c>s</c> or <c>e</c>, something else where it has no result.</summary>
+    /// <inheritdoc cref="Finished(RedisValue[], int, int)"/>
+    public static byte[] Range(RedisValue[] fields, int from, int count)
     {
         var outcomes = new byte[fields.Length * FieldLength];
         outcomes.AsSpan().Fill(None);
@@ -45,6 +58,6 @@ internal static class Outcomes
             ((byte[]?)fields[i])?.CopyTo(outcomes, i * FieldLength);
         }
 
-        return Finished(outcomes.AsSpan(from % FieldLength, count));
+        return outcomes.AsSpan(from % FieldLength, count).ToArray();
     }
 }

@@ -49,6 +49,14 @@ public static class ResultLine
         return Terminated(buffer);
     }
 
+    /// <summary>Reads the error of a line that <see cref="Errored"/> has written.</summary>
+    internal static (string Type, string Message) ReadError(ReadOnlyMemory<byte> line)
+    {
+        using var document = JsonDocument.Parse(line);
+        var error = document.RootElement.GetProperty("result").GetProperty("error").GetProperty("error");
+        return (error.GetProperty("type").GetString()!, error.GetProperty("message").GetString()!);
+    }
+
     /// <summary>A request that was never executed: unroutable, canceled or expired.</summary>
     internal static ReadOnlyMemory<byte> Unexecuted(BatchRecord record, Lane lane, StoredRequest request)
     {

@@ -96,6 +96,10 @@ public sealed class ResultStore(IConnectionMultiplexer redis, RequestStore reque
     public async Task<bool[]> FinishedAsync(Guid batchId, int lane, int from, int count)
         => Outcomes.Finished(await Database.HashGetAsync(new BatchKeys(batchId).Results(lane), Outcomes.Fields(from, count)), from, count);
 
+    /// <summary>Per request of a range, what came of it; null while it has no result.</summary>
+    public async Task<RequestOutcome?[]> OutcomesAsync(Guid batchId, int lane, int from, int count)
+        => [.. Outcomes.Range(await Database.HashGetAsync(new BatchKeys(batchId).Results(lane), Outcomes.Fields(from, count)), from, count).Select(Outcomes.Of)];
+
     /// <summary>Reads the stored results of a range of a lane, in order, leaving out requests without one.</summary>
     public async Task<IReadOnlyList<(int Position, StoredResult Result)>> ReadAsync(Guid batchId, int lane, int from, int count)
     {

@@ -12,6 +12,9 @@ public sealed class BatchSchedule(IConnectionMultiplexer redis, TimeProvider tim
     /// <summary>How often a batch is visited that is being executed.</summary>
     public static readonly TimeSpan ActiveInterval = TimeSpan.FromSeconds(1);
 
+    /// <summary>No open batch waits longer for its next visit, unless the clock was set back.</summary>
+    private static readonly TimeSpan LongestActiveInterval = TimeSpan.FromSeconds(15);
+
     private static readonly RedisKey Key = "batchbus:schedule";
     private static readonly Script Claim = Script.Load("claim_due");
 
@@ -35,6 +38,13 @@ public sealed class BatchSchedule(IConnectionMultiplexer redis, TimeProvider tim
         var due = (RedisValue[]?)await Claim.RunAsync(
             Database, [Key], [now.ToUnixTimeMilliseconds(), (now + patience).ToUnixTimeMilliseconds(), most]);
         return [.. due!.Select(id => BatchId.TryParse(id, out var batchId) ? batchId : throw new InvalidDataException($"The schedule holds '{id}', which is no batch id."))];
+    }
+
+    /// <summary>The batches that are visited all the time: every one that is open, and a few uploads and ended ones.</summary>
+    public async Task<IReadOnlyList<Guid>> ActiveAsync()
+    {
+        var ids = await Database.SortedSetRangeByScoreAsync(Key, stop: (time.GetUtcNow() + LongestActiveInterval).ToUnixTimeMilliseconds());
+        return [.. ids.Select(id => BatchId.TryParse(id, out var batchId) ? batchId : throw new InvalidDataException($"The schedule holds '{id}', which is no batch id."))];
     }
 
     /// <summary>Every batch of the schedule.</summary>

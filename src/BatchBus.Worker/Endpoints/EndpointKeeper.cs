@@ -65,7 +65,8 @@ internal sealed partial class EndpointKeeper(
         }
 
         var wanted = worker.Held == 0 ? 0 : Math.Min(worker.Slots, worker.Held);
-        var share = await store.ShareAsync(name, held.Owner, worker.Endpoints.Read(() => gate.Claimed), wanted, gate.Endpoint.MaxInFlight);
+        var (claimed, inFlight, limit) = worker.Endpoints.Read(() => (gate.Claimed, gate.InFlight, gate.Limit));
+        var share = await store.ShareAsync(name, held.Owner, claimed, wanted, gate.Endpoint.MaxInFlight, inFlight, limit);
         var wasOut = gate.IsOutOfUse;
         worker.Endpoints.Change(() => gate.Observe(share, time.GetUtcNow()));
         gate.Client.ShareWith(share.Workers);

@@ -1,4 +1,5 @@
 using System.Diagnostics.Metrics;
+using BatchBus.Storage;
 using BatchBus.Worker.Execution;
 using Microsoft.Extensions.Hosting;
 
@@ -9,7 +10,7 @@ internal sealed class EndpointMetrics(ModelWorkers workers, IMeterFactory meters
 {
     public Task StartAsync(CancellationToken cancellationToken)
     {
-        var meter = meters.Create(WorkerServices.Meter);
+        var meter = meters.Create(Telemetry.Name);
         meter.CreateObservableGauge("batchbus.endpoint.out_of_use", () => Of(gate => gate.IsOutOfUse ? 1 : 0), description: "1 while the endpoint gets no calls but trials");
         meter.CreateObservableGauge("batchbus.endpoint.stopped", () => Of(gate => gate.IsStopped ? 1 : 0), description: "1 while only an operator can mend the endpoint");
         meter.CreateObservableGauge("batchbus.endpoint.in_flight", () => Of(gate => gate.InFlight), description: "Calls of this worker under way");

@@ -1,4 +1,5 @@
 using BatchBus.Contracts;
+using BatchBus.Storage;
 using BatchBus.Storage.Pages;
 using BatchBus.Worker.Leases;
 using MassTransit;
@@ -29,7 +30,7 @@ internal sealed partial class ExecuteRequestsConsumer(
             switch (lease.Status)
             {
                 case PageLeaseStatus.Leased:
-                    var heldPage = new HeldPage(message, time);
+                    var heldPage = new HeldPage(message, time) { BatchTrace = context.Headers.Get<string>(Telemetry.BatchTraceHeader) };
                     heldPage.Renewed(askedAt, options.Value.Lease);
                     handedOver = await executor.TryStartAsync(heldPage, lease, worker);
                     break;

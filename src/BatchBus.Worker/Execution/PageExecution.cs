@@ -23,6 +23,7 @@ internal sealed partial class PageExecution(
     PageStore pages,
     RequestStore requests,
     ResultStore results,
+    CallTelemetry telemetry,
     TimeProvider time,
     ILogger logger)
     : IAsyncDisposable
@@ -229,16 +230,16 @@ internal sealed partial class PageExecution(
             if (held.MayStart)
             {
                 var endpoint = call.Gate.Endpoint.Name;
-                outcome = await call.Gate.Client.CompleteAsync(
-                    new ModelCall(request.Parameters)
-                    {
-                        MayBegin = () => held.MayStart,
-                        IsWanted = () => held.State is not HeldPageState.BatchStopped,
-                        TimeLeft = lease.TimeLeft - time.GetElapsedTime(_leasedAt),
-                        Job = _jobs.TryGetValue(position, out var job) && job.Endpoint == endpoint ? job.Id : null,
-                        Submitted = id => NoteAsync(position, new SubmittedJob(endpoint, id), cancellationToken),
-                    },
-                    cancellationToken);
+                var model = new ModelCall(request.Parameters)
+                {
+                    MayBegin = () => held.MayStart,
+                    IsWanted = () => held.State is not HeldPageState.BatchStopped,
+                    TimeLeft = lease.TimeLeft - time.GetElapsedTime(_leasedAt),
+                    Job = _jobs.TryGetValue(position, out var job) && job.Endpoint == endpoint ? job.Id : null,
+                    Submitted = id => NoteAsync(position, new SubmittedJob(endpoint, id), cancellationToken),
+                };
+                outcome = await telemetry.ObserveAsync(
+                    call.Gate.Endpoint, Page.BatchId, request.CustomId, () => call.Gate.Client.CompleteAsync(model, cancellationToken));
                 if (outcome is not InferenceOutcome.Failed { JobGoesOn: true })
                 {
                     _jobs.TryRemove(position, out _);
@@ -328,9 +329,20 @@ internal sealed partial class PageExecution(
 
     private async Task<StoreStatus> TryStoreAsync(List<(int Position, StoredResult Result)> finished, CancellationToken cancellationToken)
     {
-        var status = await StoreRetry.RunAsync(() => results.StoreAsync(Page, owner, finished), time, logger, cancellationToken);
+        var status = await StoreRetry.RunAsync(
+            async () =>
+            {
+                var askedAt = time.GetTimestamp();
+                var answer = await results.StoreAsync(Page, owner, finished);
+                telemetry.StoreAnswered(askedAt);
+                return answer;
+            },
+            time,
+            logger,
+            cancellationToken);
         if (status is StoreStatus.Stored)
         {
+            telemetry.Stored(worker.Model, finished);
             finished.ForEach(entry => _stored[entry.Position] = entry.Result);
         }
 

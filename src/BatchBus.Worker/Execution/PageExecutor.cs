@@ -18,6 +18,7 @@ internal sealed partial class PageExecutor(
     PageStore pages,
     HeldPages held,
     IBus bus,
+    CallTelemetry telemetry,
     IOptions<WorkerOptions> options,
     TimeProvider time,
     ILogger<PageExecutor> logger)
@@ -109,9 +110,11 @@ internal sealed partial class PageExecutor(
     private async Task ExecuteAsync(HeldPage page, PageLease lease, ModelWorker worker)
     {
         var batchId = BatchId.Format(page.Page.BatchId);
+        using var trace = PageTrace.Begin(page);
+        using var scope = logger.BeginScope(new KeyValuePair<string, object>[] { new("BatchId", batchId) });
         try
         {
-            await using var execution = new PageExecution(page, lease, held.Owner, worker, pages, requests, results, time, logger);
+            await using var execution = new PageExecution(page, lease, held.Owner, worker, pages, requests, results, telemetry, time, logger);
             if (await execution.RunAsync(_stopped.Token))
             {
                 await StoreRetry.RunAsync(() => execution.SoleAuthor ? CompactAndReportAsync(execution, page.Model) : ReportAsync(page.Page, page.Model, _stopped.Token), time, logger, _stopped.Token);

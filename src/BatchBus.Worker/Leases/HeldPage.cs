@@ -26,6 +26,9 @@ internal sealed class HeldPage(ExecuteRequests message, TimeProvider time)
 
     public double Weight => message.Weight;
 
+    /// <summary>The trace in which the batch was created, where the page is not to be part of it; null otherwise.</summary>
+    public string? BatchTrace { get; init; }
+
     /// <summary>Ends the waits for calls that can no longer be started.</summary>
     public CancellationToken Withdrawn => _withdrawn.Token;
 

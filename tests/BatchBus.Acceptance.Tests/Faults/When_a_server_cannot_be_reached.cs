@@ -18,7 +18,7 @@ public sealed class When_a_server_cannot_be_reached
 
         installation.Redis.Kill();
 
-        await AssertNotReadyAsync(installation, "redis", "Redis cannot be reached");
+        await AssertNotReadyAsync(installation, "redis", "Redis cannot be reached at 127.0.0.1:", "or correct ConnectionStrings__Redis");
         using var refused = await installation.Http.GetAsync($"/v1/messages/batches/{id}");
         Assert.That((int)refused.StatusCode, Is.EqualTo(529), "an error of the documented shape, not a hang");
         Assert.That(await refused.Content.ReadAsStringAsync(), Does.Contain("overloaded_error").And.Contain("Redis"));
@@ -38,7 +38,7 @@ public sealed class When_a_server_cannot_be_reached
 
         broker.Kill();
 
-        await AssertNotReadyAsync(installation, "rabbitmq", "");
+        await AssertNotReadyAsync(installation, "rabbitmq", "RabbitMQ cannot be reached at 127.0.0.1:", "Batches are taken in meanwhile");
         var id = await installation.SubmitAsync(Leads.Batch(100, _ => "mistral-7b"));
 
         await broker.RestartAsync();
@@ -55,7 +55,7 @@ public sealed class When_a_server_cannot_be_reached
             Mode.Real, Latency, settings: new Dictionary<string, string> { ["ConnectionStrings__Redis"] = redis.ConnectionString });
         await installation.LaunchAsync();
 
-        await AssertNotReadyAsync(installation, "redis", "Redis cannot be reached");
+        await AssertNotReadyAsync(installation, "redis", "Redis cannot be reached at 127.0.0.1:", "or correct ConnectionStrings__Redis");
         Assert.That((await installation.Http.GetAsync("/health/live")).StatusCode, Is.EqualTo(HttpStatusCode.OK));
 
         await redis.RestartAsync();
@@ -64,8 +64,10 @@ public sealed class When_a_server_cannot_be_reached
         Leads.AssertAllSucceeded(await installation.EndAsync(id, TimeSpan.FromSeconds(60)), 10);
     }
 
-    private static Task AssertNotReadyAsync(Installation installation, string part, string words)
-        => Eventually.ThatAsync(
+    /// <summary>Both the readiness and the log say what is wrong and what to do.</summary>
+    private static async Task AssertNotReadyAsync(Installation installation, string part, string words, string remedy)
+    {
+        await Eventually.ThatAsync(
             async () =>
             {
                 try
@@ -74,7 +76,8 @@ public sealed class When_a_server_cannot_be_reached
                     var text = await response.Content.ReadAsStringAsync();
                     return response.StatusCode is HttpStatusCode.ServiceUnavailable
                         && text.Contains($"\"{part}\":{{\"status\":\"not ready\"", StringComparison.Ordinal)
-                        && text.Contains(words, StringComparison.Ordinal);
+                        && text.Contains(words, StringComparison.Ordinal)
+                        && text.Contains(remedy, StringComparison.Ordinal);
                 }
                 catch (HttpRequestException)
                 {
@@ -83,4 +86,7 @@ public sealed class When_a_server_cannot_be_reached
             },
             $"{part} is reported as not ready",
             TimeSpan.FromSeconds(60));
+        await Eventually.ThatAsync(
+            () => installation.Output.Split('\n').Any(line => line.Contains(words, StringComparison.Ordinal) && line.Contains(remedy, StringComparison.Ordinal)), "the log tells it");
+    }
 }
