@@ -3,12 +3,15 @@ using BatchBus.Api.Batches.Delete;
 using BatchBus.Api.Batches.Follow;
 using BatchBus.Api.Batches.List;
 using BatchBus.Api.Batches.Read;
+using BatchBus.Api.Batches.Requests;
 using BatchBus.Api.Batches.Results;
 using BatchBus.Api.Batches.Submit;
+using BatchBus.Api.Dashboard;
 using BatchBus.Api.Documentation;
 using BatchBus.Api.Errors;
 using BatchBus.Api.Keys;
 using BatchBus.Api.Models;
+using BatchBus.Api.Status;
 using BatchBus.Api.Usage;
 using BatchBus.Storage;
 using BatchBus.Webhooks;
@@ -50,12 +53,16 @@ public static class ApiServices
         services.AddSingleton<DeleteBatchEndpoint>();
         services.AddSingleton<FollowEndpoint>();
         services.AddSingleton<ListBatchesEndpoint>();
+        services.AddSingleton<ListRequestsEndpoint>();
         services.AddSingleton<ModelsEndpoint>();
         services.AddSingleton<ResultsEndpoint>();
+        services.AddSingleton<StatusBoard>();
+        services.AddSingleton<StatusEndpoint>();
         services.AddSingleton<SubmissionAnswers>();
         services.AddSingleton<SubmitBatchEndpoint>();
         services.AddSingleton<UsageEndpoint>();
         services.AddSingleton<UsagePrices>();
+        services.AddSingleton<UsageReports>();
         return services;
     }
 
@@ -65,7 +72,7 @@ public static class ApiServices
     /// <summary>Gives every answer its <c>request-id</c> and every failure its documented shape. Comes first in the pipeline.</summary>
     public static IApplicationBuilder UseApiErrors(this IApplicationBuilder app) => app.UseMiddleware<ErrorResponses>();
 
-    /// <summary>Maps the endpoints below <c>/v1</c>, and the pages that describe them.</summary>
+    /// <summary>Maps the endpoints below <c>/v1</c>, the pages that describe them, and the dashboard.</summary>
     public static void MapBatchBusApi(this IEndpointRouteBuilder routes)
     {
         var batches = routes.MapGroup("/v1/messages/batches").AddEndpointFilter(AuthenticateAsync);
@@ -75,6 +82,7 @@ public static class ApiServices
         batches.MapDelete("/{id}", (HttpContext context, DeleteBatchEndpoint endpoint, string id) => endpoint.HandleAsync(context, id));
         batches.MapGet("/{id}", async (HttpContext context, BatchResponse response, string id) => await response.WriteAsync(context, await response.FindAsync(context, id)));
         batches.MapGet("/{id}/results", (HttpContext context, ResultsEndpoint endpoint, string id) => endpoint.HandleAsync(context, id));
+        batches.MapGet("/{id}/requests", (HttpContext context, ListRequestsEndpoint endpoint, string id) => endpoint.HandleAsync(context, id));
         batches.MapGet("/{id}/events", (HttpContext context, FollowEndpoint endpoint, string id) => endpoint.HandleAsync(context, id));
 
         // What tells the length of a download before it begins; the others have none that would be of use.
@@ -84,7 +92,12 @@ public static class ApiServices
         models.MapGet("", (HttpContext context, ModelsEndpoint endpoint) => endpoint.ListAsync(context));
         models.MapGet("/{id}", (HttpContext context, ModelsEndpoint endpoint, string id) => endpoint.RetrieveAsync(context, id));
         routes.MapGroup("/v1/usage").AddEndpointFilter(AuthenticateAsync).MapGet("", (HttpContext context, UsageEndpoint endpoint) => endpoint.HandleAsync(context));
+
+        var status = routes.MapGroup("/v1/status").AddEndpointFilter(AuthenticateAsync);
+        status.MapGet("", (HttpContext context, StatusEndpoint endpoint) => endpoint.ReadAsync(context));
+        status.MapGet("/events", (HttpContext context, StatusEndpoint endpoint) => endpoint.FollowAsync(context));
         routes.MapDocumentation();
+        routes.MapDashboard();
     }
 
     private static async ValueTask<object?> AuthenticateAsync(EndpointFilterInvocationContext invocation, EndpointFilterDelegate next)

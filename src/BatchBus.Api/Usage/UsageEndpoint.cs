@@ -2,15 +2,12 @@ using System.Globalization;
 using System.Text.Json;
 using BatchBus.Api.Errors;
 using BatchBus.Api.Keys;
-using BatchBus.Inference.Catalog;
-using BatchBus.Storage.Batches;
-using BatchBus.Storage.Usage;
 using Microsoft.AspNetCore.Http;
 
 namespace BatchBus.Api.Usage;
 
 /// <summary><c>GET /v1/usage</c>, our extension: what the caller's workspace used by day and model, and what that cost.</summary>
-internal sealed class UsageEndpoint(UsageLedger ledger, EndpointMeter meter, UsagePrices prices, ModelCatalog catalog, TimeProvider time)
+internal sealed class UsageEndpoint(UsageReports reports, TimeProvider time)
 {
     private const string Form = "yyyy-MM-dd";
     private const int DefaultDays = 30;
@@ -21,26 +18,10 @@ internal sealed class UsageEndpoint(UsageLedger ledger, EndpointMeter meter, Usa
         var query = context.Request.Query;
         var workspace = WorkspaceOf(context);
         var (from, to) = Days(query);
-        var daily = await ledger.ReadAsync(workspace, from, to, catalog.Models.Select(model => model.Name));
-        var models = daily.GroupBy(used => used.Model, StringComparer.Ordinal)
-            .OrderBy(used => used.Key, StringComparer.Ordinal)
-            .Select(used => Priced(used.Key, LaneTally.Sum(used.Select(entry => entry.Tally))))
-            .ToList();
-        List<DayUsage> days =
-        [
-            .. daily.GroupBy(used => used.Day).Select(day =>
-            {
-                List<ModelUsage> used = [.. day.Select(entry => Priced(entry.Model, entry.Tally))];
-                return new DayUsage(day.Key, UsagePrices.Total(used), used);
-            }),
-        ];
-        var endpoints = (await meter.ReadAsync(from, to)).Select(metered => prices.Of(metered, models.Find(model => model.Model == metered.Endpoint)));
-        var report = new UsageReport(workspace, from, to, UsagePrices.Total(models), models, days, [.. endpoints]);
+        var report = await reports.ReadAsync(workspace, from, to);
         context.Response.ContentType = "application/json";
         await JsonSerializer.SerializeAsync(context.Response.Body, report, UsageReportJson.Default.UsageReport, context.RequestAborted);
     }
-
-    private ModelUsage Priced(string model, LaneTally tally) => prices.Of(model, tally.Succeeded + tally.Errored, tally);
 
     private static string WorkspaceOf(HttpContext context)
     {

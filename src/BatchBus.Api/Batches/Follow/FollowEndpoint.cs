@@ -1,9 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
-using System.Text.Json.Serialization;
 using BatchBus.Api.Batches.Read;
 using BatchBus.Api.Usage;
-using BatchBus.Contracts;
 using BatchBus.Storage.Batches;
 using Microsoft.AspNetCore.Http;
 
@@ -82,32 +80,8 @@ internal sealed class FollowEndpoint(BatchResponse batches, BatchStore store, Us
 
     private string Event(BatchRecord record, double? perSecond)
     {
-        var data = JsonSerializer.Serialize(Progress(record, perSecond), BatchProgressJson.Default.BatchProgress);
+        var data = JsonSerializer.Serialize(BatchProgress.Of(record, perSecond, prices), BatchProgressJson.Default.BatchProgress);
         return string.Create(
             CultureInfo.InvariantCulture, $"id: {Position(record)}\nevent: {(record.ClosedAt is null ? "progress" : "ended")}\ndata: {data}\n\n");
     }
-
-    private BatchProgress Progress(BatchRecord record, double? perSecond) => new(
-        BatchId.Format(record.BatchId),
-        record.Total,
-        record.Succeeded,
-        record.Errored,
-        perSecond,
-        record.ClosedAt is not null ? 0 : perSecond > 0 ? Math.Round(record.Unfinished / perSecond.Value, 1) : null,
-        [.. record.TallyByModel.Select(used => prices.Of(used.Key, record.Lanes.Where(lane => lane.Model == used.Key).Sum(lane => lane.Count), used.Value))]);
 }
-
-/// <summary>How far a batch is, while it is executed and after.</summary>
-/// <param name="Id">The batch's public id.</param>
-/// <param name="Total">Number of requests.</param>
-/// <param name="Succeeded">Succeeded so far.</param>
-/// <param name="Errored">Errored so far.</param>
-/// <param name="RequestsPerSecond">Succeeded and errored per second over the last 10 seconds of this stream; null within its first second.</param>
-/// <param name="SecondsToGo">Seconds until every request has a result, at that rate; null when the rate is unknown or 0.</param>
-/// <param name="Models">The same per model, with usage and what it costs; <c>requests</c> are those that were routed to the model.</param>
-internal sealed record BatchProgress(
-    string Id, int Total, int Succeeded, int Errored, double? RequestsPerSecond, double? SecondsToGo, IReadOnlyList<ModelUsage> Models);
-
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
-[JsonSerializable(typeof(BatchProgress))]
-internal sealed partial class BatchProgressJson : JsonSerializerContext;
