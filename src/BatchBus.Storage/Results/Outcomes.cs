@@ -11,6 +11,7 @@ internal static class Outcomes
     private const int FieldLength = 32;
 
     private const byte None = (byte)'.';
+    private const byte Succeeded = (byte)'s';
 
     /// <summary>Per request of a range, whether it has a result.</summary>
     /// <param name="outcomes">One character per request of the range.</param>
@@ -46,6 +47,14 @@ internal static class Outcomes
     /// <param name="from">First position of the range.</param>
     /// <param name="count">Its length.</param>
     public static bool[] Finished(RedisValue[] fields, int from, int count) => Finished(Range(fields, from, count));
+
+    /// <summary>The places within a range of the requests that have not succeeded.</summary>
+    /// <inheritdoc cref="Finished(RedisValue[], int, int)"/>
+    public static IEnumerable<int> NotSucceeded(RedisValue[] fields, int from, int count)
+    {
+        var outcomes = Range(fields, from, count);
+        return Enumerable.Range(0, count).Where(i => outcomes[i] != Succeeded);
+    }
 
     /// <summary>One character per request of a range: <c>s</c> or <c>e</c>, something else where it has no result.</summary>
     /// <inheritdoc cref="Finished(RedisValue[], int, int)"/>
