@@ -12,6 +12,7 @@ var root = new RootCommand("BatchBus runs Anthropic Message Batches on your own 
 {
     RunCommand.Create(),
     ServeCommand.Create(),
+    HealthCommand.Create(),
     SimulateCommand.Create(),
     KeysCommand.Create(),
     RunPodCommand.Create(),

@@ -6,6 +6,7 @@ public sealed class HelpTests
     [TestCase(new[] { "--help" }, new[] { "run <FILE>", "serve", "simulate", "keys", "runpod" })]
     [TestCase(new[] { "run", "--help" }, new[] { "--stage", "--endpoint <MODEL=URL>", "--served-model", "--output", "--data", "--again", "Exit code" })]
     [TestCase(new[] { "serve", "--help" }, new[] { "--urls", "appsettings.json", "http://127.0.0.1:8080" })]
+    [TestCase(new[] { "health", "--help" }, new[] { "--url", "http://127.0.0.1:8080" })]
     [TestCase(new[] { "simulate", "--help" }, new[] { "--urls", "--latency", "--api-key" })]
     [TestCase(new[] { "keys", "create", "--help" }, new[] { "--workspace" })]
     [TestCase(new[] { "runpod", "--help" }, new[] { "apply <FILE>", "status <NAME>", "delete <NAME>", "RUNPOD_API_KEY" })]
