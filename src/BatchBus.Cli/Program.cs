@@ -14,6 +14,7 @@ var root = new RootCommand("BatchBus runs Anthropic Message Batches on your own 
 {
     RunCommand.Create(),
     ServeCommand.Create(),
+    HealthCommand.Create(),
     SubmitCommand.Create(),
     WatchCommand.Create(),
     ResultsCommand.Create(),

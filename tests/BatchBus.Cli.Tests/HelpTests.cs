@@ -6,6 +6,7 @@ public sealed class HelpTests
     [TestCase(new[] { "--help" }, new[] { "run <FILE>", "serve", "submit <FILE>", "watch <BATCH>", "results <BATCH>", "list", "cancel <BATCH>", "retry-failed <BATCH>", "explain <BATCH> <CUSTOM_ID>", "doctor", "simulate", "keys", "runpod" })]
     [TestCase(new[] { "run", "--help" }, new[] { "--stage", "--endpoint <MODEL=URL>", "--served-model", "--output", "--data", "--again", "Exit code" })]
     [TestCase(new[] { "serve", "--help" }, new[] { "--urls", "appsettings.json", "http://127.0.0.1:8080" })]
+    [TestCase(new[] { "health", "--help" }, new[] { "--url", "http://127.0.0.1:8080" })]
     [TestCase(new[] { "submit", "--help" }, new[] { "--stage", "--wait", "--idempotency-key", "--server", "--json", "BATCHBUS_URL", "BATCHBUS_API_KEY", "Exit code", "2 when some did not", "5 when the API key was refused" })]
     [TestCase(new[] { "watch", "--help" }, new[] { "--server", "--json", "\"event\": \"ended\"", "BATCHBUS_API_KEY", "Exit code", "2 when some did not", "4 when there is no such batch" })]
     [TestCase(new[] { "results", "--help" }, new[] { "--output", "--partial", "--failed", "--json", "Exit code", "whatever came of the requests" })]

@@ -22,16 +22,25 @@ public sealed class RabbitMqServer : IAsyncDisposable
     {
     }
 
+    /// <summary>The TCP port on 127.0.0.1; the same after a restart.</summary>
+    public int Port => _port;
+
     /// <summary>The default virtual host as the default user: "amqp://guest:guest@127.0.0.1:port/".</summary>
     public string ConnectionString => $"amqp://guest:guest@127.0.0.1:{_port}/";
 
     /// <summary>Starts a broker without plugins and waits until it takes connections (a few seconds).</summary>
+    /// <param name="configuration">Text of its <c>rabbitmq.conf</c>; the broker's defaults when not given.</param>
     /// <exception cref="FileNotFoundException">rabbitmq-server is not installed.</exception>
-    public static async Task<RabbitMqServer> StartAsync()
+    public static async Task<RabbitMqServer> StartAsync(string? configuration = null)
     {
         Installed.Require($"{Scripts}/rabbitmq-server");
         Installed.Require(PortMapper);
         var server = new RabbitMqServer();
+        if (configuration is not null)
+        {
+            await File.WriteAllTextAsync(Path.Combine(server._directory.FullName, "rabbitmq.conf"), configuration);
+        }
+
         await Starting.OnFreePortsAsync(
             async () =>
             {

@@ -1,3 +1,5 @@
+using BatchBus.TestServers;
+
 namespace BatchBus.Acceptance.Tests.Clients;
 
 /// <summary>Where Node programs lie in the repository.</summary>
@@ -8,13 +10,7 @@ internal static class NodeFolder
     /// <param name="package">A package that must be installed there.</param>
     public static string Find(string path, string package)
     {
-        var root = new DirectoryInfo(AppContext.BaseDirectory);
-        while (!File.Exists(Path.Combine(root.FullName, "BatchBus.sln")))
-        {
-            root = root.Parent ?? throw new DirectoryNotFoundException("The tests do not lie within the repository.");
-        }
-
-        var folder = Path.Combine(root.FullName, path);
+        var folder = Path.Combine(Repository.Root, path);
         Assert.That(Directory.Exists(Path.Combine(folder, "node_modules", package)), Is.True, $"{package} is not installed: infra/test.sh runs `npm ci` in {folder}");
         return folder;
     }

@@ -45,14 +45,24 @@ public sealed class ServeTests
     }
 
     [Test]
-    public async Task Stops_when_asked_to()
+    public async Task Says_how_it_is_and_stops_when_asked_to()
     {
         using var serving = _cli.Start("serve", "--urls", "http://127.0.0.1:0");
         await Eventually.ThatAsync(() => serving.Errors.Contains("BatchBus listens on", StringComparison.Ordinal), "the server listens");
+        var url = serving.Errors.Split(' ').First(word => word.StartsWith("http://127.0.0.1:", StringComparison.Ordinal));
+        var healthy = await _cli.RunAsync("health", "--url", url);
 
         serving.Interrupt();
         var ended = await serving.EndAsync();
 
-        Assert.That(ended.ExitCode, Is.Zero, ended.Errors);
+        var gone = await _cli.RunAsync("health", "--url", url);
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(ended.ExitCode, Is.Zero, ended.Errors);
+            Assert.That(healthy.ExitCode, Is.Zero, healthy.Errors);
+            Assert.That(healthy.Output, Does.Contain("\"status\":\"ready\""));
+            Assert.That(gone.ExitCode, Is.EqualTo(1));
+            Assert.That(gone.Errors, Does.Contain($"Nothing answers at {url}"));
+        }
     }
 }

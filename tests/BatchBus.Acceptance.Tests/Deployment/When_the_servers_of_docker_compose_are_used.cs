@@ -1,0 +1,139 @@
+using System.Diagnostics;
+using System.Text.RegularExpressions;
+using BatchBus.Acceptance.Tests.Clients;
+using BatchBus.TestServers;
+using StackExchange.Redis;
+
+namespace BatchBus.Acceptance.Tests.Deployment;
+
+public sealed partial class When_the_servers_of_docker_compose_are_used
+{
+    private readonly List<ChildProcess> _processes = [];
+    private ComposedServers? _started;
+    private string _url = "";
+
+    private ComposedServers Servers => _started ?? throw new InvalidOperationException("The servers are not started.");
+
+    [OneTimeSetUp]
+    public async Task StartAsync()
+    {
+        _started = await ComposedServers.StartAsync();
+        foreach (var role in new[] { "orchestrator", "worker", "api" })
+        {
+            _url = $"http://127.0.0.1:{LoopbackPort.FindFree()}";
+            var environment = new Dictionary<string, string>(Servers.Settings) { ["BatchBus__Roles"] = role, ["ASPNETCORE_URLS"] = _url };
+            _processes.Add(await ChildProcess.StartAsync("dotnet", [Path.Combine(AppContext.BaseDirectory, "batchbus.dll"), "serve"], environment));
+        }
+
+        using var http = new HttpClient();
+        await Eventually.ThatAsync(
+            async () =>
+            {
+                Assert.That(_processes.All(process => !process.HasExited), Is.True, () => string.Join('\n', _processes.Select(process => process.Output)));
+                try
+                {
+                    return (await http.GetAsync(new Uri($"{_url}/health/ready"))).IsSuccessStatusCode;
+                }
+                catch (HttpRequestException)
+                {
+                    return false;
+                }
+            },
+            "the api is ready",
+            TimeSpan.FromMinutes(1));
+    }
+
+    [OneTimeTearDown]
+    public async Task StopAsync()
+    {
+        foreach (var process in _processes)
+        {
+            await process.DisposeAsync();
+        }
+
+        if (_started is not null)
+        {
+            await _started.DisposeAsync();
+        }
+    }
+
+    [Test]
+    public async Task Should_run_batches_without_meeting_a_limit_of_its_users()
+    {
+        await Servers.Inspector.GetDatabase().ExecuteAsync("ACL", "LOG", "RESET");
+        var start = new ProcessStartInfo("node", ["batches.mjs", "@anthropic-ai/sdk"]) { WorkingDirectory = NodeFolder.Find("tests/node-sdk", "@anthropic-ai/sdk"), RedirectStandardError = true };
+        start.Environment["BASE_URL"] = _url;
+        using var node = Process.Start(start)!;
+        await node.WaitForExitAsync().WaitAsync(TimeSpan.FromMinutes(1));
+        Assert.That(node.ExitCode, Is.Zero, await node.StandardError.ReadToEndAsync());
+
+        var refused = (RedisResult[])(await Servers.Inspector.GetDatabase().ExecuteAsync("ACL", "LOG"))!;
+        var queues = await Servers.RabbitMq.QueuesAsync("batchbus");
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(refused.Select(entry => string.Join(' ', (string[])entry!)), Is.Empty);
+            Assert.That(queues.Select(queue => queue.Name), Is.SupersetOf(["model-mistral-7b", "model-llama-70b", "batch-state", "submit-batch"]));
+            Assert.That(queues.Where(queue => queue.Name.EndsWith("_error", StringComparison.Ordinal)).Select(queue => queue.Messages), Is.All.Zero);
+        }
+    }
+
+    [Test]
+    public void Should_let_the_store_s_scripts_call_all_that_they_call()
+    {
+        var allowed = File.ReadAllText(Path.Combine(Repository.Root, "infra", "redis", "users.acl"));
+        var called = Directory.EnumerateFiles(Path.Combine(Repository.Root, "src"), "*.lua", SearchOption.AllDirectories)
+            .SelectMany(file => Call().Matches(File.ReadAllText(file)).Select(match => match.Groups[1].Value.ToLowerInvariant()))
+            .Distinct()
+            .ToList();
+
+        Assert.That(called, Does.Contain("hset"));
+        Assert.That(called.Where(command => !allowed.Contains($" +{command} ", StringComparison.Ordinal)), Is.Empty);
+    }
+
+    [TestCase("FLUSHALL")]
+    [TestCase("CONFIG", "SET", "appendonly", "no")]
+    [TestCase("KEYS", "*")]
+    [TestCase("SHUTDOWN", "NOSAVE")]
+    [TestCase("ACL", "LIST")]
+    [TestCase("HGETALL", "somebody-elses")]
+    [TestCase("EVAL", "return redis.call('FLUSHALL')", "0")]
+    public async Task Should_refuse_what_batchbus_has_no_need_of(string command, params string[] arguments)
+    {
+        var password = Servers.Settings["ConnectionStrings__Redis"].Split(',').Single(part => part.StartsWith("password=", StringComparison.Ordinal));
+        await using var redis = await Servers.ConnectAsync($"user=batchbus,{password}");
+
+        Assert.That(
+            async () => await redis.GetDatabase().ExecuteAsync(command, [.. arguments]),
+            Throws.InstanceOf<RedisServerException>().With.Message.Contains("permission").Or.Message.Contains("can't run this command"));
+    }
+
+    [Test]
+    public async Task Should_know_no_other_users()
+    {
+        var rabbitMq = await Servers.RabbitMq.RunCtlAsync("list_users", "--no-table-headers");
+        var permissions = await Servers.RabbitMq.RunCtlAsync("list_permissions", "-p", "batchbus", "--no-table-headers");
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(() => Servers.ConnectAsync(""), Throws.InstanceOf<RedisConnectionException>());
+            Assert.That(() => Servers.ConnectAsync("user=batchbus,password=guessed"), Throws.InstanceOf<RedisConnectionException>());
+            Assert.That(rabbitMq.TrimEnd('\n').Split('\n'), Is.EquivalentTo(["batchbus\t[]", "operator\t[monitoring]"]));
+            Assert.That(permissions, Does.Contain("operator\t^$\t^$\t^$"));
+        }
+    }
+
+    [Test]
+    public async Task Should_keep_all_that_redis_has_acknowledged()
+    {
+        var redis = Servers.Inspector.GetServers().Single();
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That((await redis.ConfigGetAsync("appendonly")).Single().Value, Is.EqualTo("yes"));
+            Assert.That((await redis.ConfigGetAsync("appendfsync")).Single().Value, Is.EqualTo("always"));
+            Assert.That((await redis.ConfigGetAsync("maxmemory-policy")).Single().Value, Is.EqualTo("noeviction"));
+            Assert.That(long.Parse((await redis.ConfigGetAsync("maxmemory")).Single().Value, System.Globalization.CultureInfo.InvariantCulture), Is.Positive);
+        }
+    }
+
+    [GeneratedRegex(@"redis\.call\('(\w+)'")]
+    private static partial Regex Call();
+}

@@ -1,0 +1,144 @@
+using System.Diagnostics;
+using System.Text.RegularExpressions;
+using BatchBus.Simulator;
+using BatchBus.TestServers;
+
+namespace BatchBus.Acceptance.Tests.Documentation;
+
+/// <summary>
+/// The README's snippets, one after the other in one folder, as they stand. Only what belongs to this machine is another: ports, and
+/// the program that <c>dotnet run --project</c> would build first.
+/// </summary>
+public sealed partial class When_the_readme_is_followed
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
+
+    /// <summary>In place of a build and a run of the program: the program as it has been built.</summary>
+    private static readonly string Dotnet =
+        $$"""
+        dotnet() {
+          if [ "${*:1:4}" = 'run --project src/BatchBus.Cli --' ]; then
+            command dotnet '{{Path.Combine(AppContext.BaseDirectory, "batchbus.dll")}}' "${@:5}"
+          else
+            command dotnet "$@"
+          fi
+        }
+
+        """;
+
+    private readonly string _folder = Directory.CreateTempSubdirectory("batchbus-readme-").FullName;
+    private readonly string _port = $"{LoopbackPort.FindFree()}";
+    private readonly Queue<Snippet> _snippets = new(Snippet.All("README.md"));
+    private SimulatorServer _model = null!;
+
+    [OneTimeSetUp]
+    public async Task PrepareAsync()
+    {
+        _model = await SimulatorServer.StartAsync(new SimulatorOptions { Models = ["mistral:7b"] });
+        Directory.CreateSymbolicLink(Path.Combine(_folder, "infra"), Path.Combine(Repository.Root, "infra"));
+        Directory.CreateSymbolicLink(Path.Combine(_folder, "node_modules"), Path.Combine(Clients.NodeFolder.Find("tests/node-sdk", "@anthropic-ai/sdk"), "node_modules"));
+    }
+
+    [OneTimeTearDown]
+    public async Task CleanUpAsync()
+    {
+        await _model.DisposeAsync();
+        Directory.Delete(_folder, recursive: true);
+    }
+
+    [Test]
+    public async Task Every_snippet_does_what_the_text_says()
+    {
+        // 1. Try it.
+        var sample = Next("console");
+        var lines = sample.Text.TrimEnd('\n').Split('\n');
+        var run = await ShellAsync($"{lines[0].TrimStart('$', ' ')} 2>&1");
+        Assert.That(Lasting(run.Split('\n')), Is.EqualTo(Lasting(lines[1..])), run);
+        Assert.That(Results("leads"), Has.Length.EqualTo(48));
+
+        // 2. Your own requests.
+        var own = await ShellAsync(Next("sh").Text);
+        Assert.That(own, Does.Contain("2 succeeded").And.Contain("\"custom_id\":\"acme\"").And.Contain("\"custom_id\":\"globex\""));
+
+        // 3. A real model.
+        var real = await ShellAsync(Next("sh").Text.Replace("http://localhost:11434/", _model.BaseAddress.AbsoluteUri, StringComparison.Ordinal));
+        Assert.That(real, Does.Contain("2 succeeded"));
+        Assert.That(_model.Log.Entries.Select(call => call.Model), Is.EqualTo(["mistral:7b"]), "the stage of the other request is another model's");
+
+        // 4. A server.
+        using (var serving = Start(Next("sh").Text))
+        {
+            await Eventually.ThatAsync(() => IsServingAsync(serving), "the server is ready", Patience);
+            Assert.That(await ShellAsync(Here(Next("sh").Text)), Does.Match("\"custom_id\": *\"lead-1\".*\"type\": *\"succeeded\""));
+            await File.WriteAllTextAsync(Path.Combine(_folder, "batch.mjs"), Here(Next("js").Text));
+            Assert.That(await ShellAsync("node batch.mjs"), Is.EqualTo("lead-1 succeeded"));
+            await File.WriteAllTextAsync(Path.Combine(_folder, "batch.cs"), Here(Next("csharp").Text));
+            Assert.That(await ShellAsync("dotnet run batch.cs"), Is.EqualTo("lead-1 succeeded"));
+            serving.Kill(entireProcessTree: true);
+        }
+
+        // The picture, and the command that runs this test among all others.
+        Assert.That(Next("mermaid").Text, Does.StartWith("flowchart"));
+        Assert.That(Next("sh").Text, Is.EqualTo("infra/test.sh\n"));
+        await ShellAsync("test -x infra/test.sh");
+        Assert.That(_snippets, Is.Empty);
+    }
+
+    /// <summary>The lines that every run writes: a slow one adds its progress, and its warnings.</summary>
+    private static List<string> Lasting(IEnumerable<string> lines)
+        => [.. lines.Select(Shape).Where(line => line.Length > 0 && !line.Contains(" done (", StringComparison.Ordinal) && (!line.Contains(" WRN ", StringComparison.Ordinal) || line.Contains("SIMULATED", StringComparison.Ordinal)))];
+
+    /// <summary>What of a line is the same in every run: no numbers, ids, folders and widths.</summary>
+    private static string Shape(string line) => Width().Replace(Number().Replace(Varying().Replace(line, "…"), "0"), " ").Trim();
+
+    private Snippet Next(string language)
+    {
+        var snippet = _snippets.Dequeue();
+        Assert.That(snippet.Language, Is.EqualTo(language), snippet.Text);
+        return snippet;
+    }
+
+    private string Here(string text) => text.Replace("127.0.0.1:8080", $"127.0.0.1:{_port}", StringComparison.Ordinal);
+
+    private string[] Results(string file) => File.ReadAllLines(Path.Combine(_folder, $"{file}.results.jsonl"));
+
+    private async Task<bool> IsServingAsync(Process serving)
+    {
+        Assert.That(serving.HasExited, Is.False, "the server has ended");
+        using var http = new HttpClient();
+        try
+        {
+            return (await http.GetAsync(new Uri($"http://127.0.0.1:{_port}/health/ready"))).IsSuccessStatusCode;
+        }
+        catch (HttpRequestException)
+        {
+            return false;
+        }
+    }
+
+    private Process Start(string script)
+    {
+        var start = new ProcessStartInfo("bash", ["-euc", Dotnet + script]) { WorkingDirectory = _folder, RedirectStandardOutput = true, RedirectStandardError = true };
+        start.Environment["ASPNETCORE_URLS"] = $"http://127.0.0.1:{_port}";
+        return Process.Start(start)!;
+    }
+
+    private async Task<string> ShellAsync(string script)
+    {
+        using var process = Start(script);
+        var output = process.StandardOutput.ReadToEndAsync();
+        var errors = process.StandardError.ReadToEndAsync();
+        await process.WaitForExitAsync().WaitAsync(Patience);
+        Assert.That(process.ExitCode, Is.Zero, $"{script}\n{await output}{await errors}");
+        return (await output).TrimEnd('\n');
+    }
+
+    [GeneratedRegex(@"msgbatch_\w+|…?/?\S*leads\.results\.jsonl")]
+    private static partial Regex Varying();
+
+    [GeneratedRegex(@"\d[\d.,:]*")]
+    private static partial Regex Number();
+
+    [GeneratedRegex(" +|─+")]
+    private static partial Regex Width();
+}
