@@ -16,14 +16,6 @@ public static class BatchId
     /// <summary>Makes a new id whose leading bits are the given time.</summary>
     public static Guid New(DateTimeOffset now) => Guid.CreateVersion7(now);
 
-    /// <summary>When an id was made that <see cref="New"/> has made; milliseconds.</summary>
-    public static DateTimeOffset CreatedAt(Guid batchId)
-    {
-        Span<byte> bytes = stackalloc byte[16];
-        batchId.TryWriteBytes(bytes, bigEndian: true, out _);
-        return DateTimeOffset.FromUnixTimeMilliseconds((long)(System.Buffers.Binary.BinaryPrimitives.ReadUInt64BigEndian(bytes) >> 16));
-    }
-
     /// <summary>The public form of <paramref name="batchId"/>.</summary>
     public static string Format(Guid batchId)
     {

@@ -81,9 +81,20 @@ public sealed class RabbitMqServer : IAsyncDisposable
 
     /// <summary>Runs <c>rabbitmqctl --quiet</c> against this broker and returns what it prints.</summary>
     /// <exception cref="InvalidOperationException">The command failed; the message carries its output.</exception>
-    public async Task<string> RunCtlAsync(params string[] args)
+    public Task<string> RunCtlAsync(params string[] args) => RunAsync("rabbitmqctl", args);
+
+    /// <summary>Lets the broker answer Prometheus, and returns where.</summary>
+    public async Task<Uri> ExposeMetricsAsync()
     {
-        var start = new ProcessStartInfo($"{Scripts}/rabbitmqctl", ["--quiet", .. args]) { RedirectStandardOutput = true, RedirectStandardError = true };
+        var port = LoopbackPort.FindFree();
+        await RunCtlAsync("eval", $"application:set_env(rabbitmq_prometheus, tcp_config, [{{port, {port}}}, {{ip, \"127.0.0.1\"}}], [{{persistent, true}}]).");
+        await RunAsync("rabbitmq-plugins", ["enable", "rabbitmq_prometheus"]);
+        return new Uri($"http://127.0.0.1:{port}/");
+    }
+
+    private async Task<string> RunAsync(string script, string[] args)
+    {
+        var start = new ProcessStartInfo($"{Scripts}/{script}", ["--quiet", .. args]) { RedirectStandardOutput = true, RedirectStandardError = true };
         foreach (var (name, value) in _environment)
         {
             start.Environment[name] = value;
@@ -95,7 +106,7 @@ public sealed class RabbitMqServer : IAsyncDisposable
         await process.WaitForExitAsync();
         return process.ExitCode == 0
             ? output
-            : throw new InvalidOperationException($"rabbitmqctl {string.Join(' ', args)} failed: {output}{await errors}");
+            : throw new InvalidOperationException($"{script} {string.Join(' ', args)} failed: {output}{await errors}");
     }
 
     /// <summary>Deletes a virtual host with all that it held, and makes it again.</summary>

@@ -34,8 +34,12 @@ public sealed class TraceReceiver : IAsyncDisposable
     /// <summary>The spans so far.</summary>
     public IReadOnlyList<ReceivedSpan> Spans => [.. _bodies.SelectMany(Read)];
 
-    /// <summary>All that was sent, for tests that search it.</summary>
-    public string Text => string.Join('\n', _bodies.Select(Encoding.UTF8.GetString));
+    /// <summary>Whether a text occurs anywhere in what was sent.</summary>
+    public bool Tells(string text)
+    {
+        var bytes = Encoding.UTF8.GetBytes(text);
+        return _bodies.Any(body => body.AsSpan().IndexOf(bytes) >= 0);
+    }
 
     public static TraceReceiver Start() => new(LoopbackPort.FindFree());
 

@@ -1,30 +1,32 @@
 using System.Diagnostics.Metrics;
 using System.Globalization;
-using BatchBus.Contracts;
 using BatchBus.Inference.Catalog;
 using BatchBus.Storage;
 using BatchBus.Storage.Fleet;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
 using StackExchange.Redis;
 
 namespace BatchBus.Host.Observability;
 
-/// <summary>What Redis says of all processes together: open batches, and the memory that they take. Read now and then, not at each scrape.</summary>
-internal sealed class StoreMetrics : BackgroundService
+/// <summary>What Redis says of all processes together: the backlog, and the memory that it takes. Read now and then, not at each scrape.</summary>
+internal sealed partial class StoreMetrics : BackgroundService
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(5);
 
     private readonly ModelCatalog _catalog;
-    private readonly FleetStore _fleet;
+    private readonly BacklogReader _backlog;
     private readonly IConnectionMultiplexer _redis;
     private readonly TimeProvider _time;
+    private readonly ILogger<StoreMetrics> _logger;
     private volatile Reading? _reading;
 
-    public StoreMetrics(ModelCatalog catalog, FleetStore fleet, IConnectionMultiplexer redis, TimeProvider time, IMeterFactory meters)
+    public StoreMetrics(ModelCatalog catalog, BacklogReader backlog, IConnectionMultiplexer redis, TimeProvider time, IMeterFactory meters, ILogger<StoreMetrics> logger)
     {
-        (_catalog, _fleet, _redis, _time) = (catalog, fleet, redis, time);
+        (_catalog, _backlog, _redis, _time, _logger) = (catalog, backlog, redis, time, logger);
         var meter = meters.Create(Telemetry.Name);
-        meter.CreateObservableGauge("batchbus.batches.open", () => Models(model => model.Open), null, "Batches that are being executed");
+        meter.CreateObservableGauge("batchbus.requests.waiting", () => Models(model => model.Waiting), null, "Requests of open batches that have no result and are not in flight");
+        meter.CreateObservableGauge("batchbus.batches.open", () => Models(model => model.Open), null, "Batches that have not ended");
         meter.CreateObservableGauge("batchbus.batches.oldest", () => Models(model => model.OldestSeconds), "s", "Age of the oldest of them");
         meter.CreateObservableGauge("batchbus.redis.memory.used", () => Memory(reading => reading.UsedBytes), "By", "Memory that Redis uses");
         meter.CreateObservableGauge("batchbus.redis.memory.limit", () => Memory(reading => reading.LimitBytes), "By", "Its maxmemory; 0 where it has none");
@@ -39,9 +41,10 @@ internal sealed class StoreMetrics : BackgroundService
             {
                 _reading = await ReadAsync();
             }
-            catch (Exception exception) when (exception is RedisException or RedisTimeoutException)
+            catch (Exception exception) when (exception is not OperationCanceledException)
             {
-                // What was true may be so no more: nothing is said until Redis answers again.
+                // What was true may be so no more: nothing is said until it can be read again. Whatever it is, it does not end the process.
+                Log.NotRead(_logger, exception.GetType().Name, exception.Message);
                 _reading = null;
             }
         }
@@ -51,14 +54,15 @@ internal sealed class StoreMetrics : BackgroundService
     private async Task<Reading> ReadAsync()
     {
         var memory = await InfoAsync();
-        var models = new Dictionary<string, ModelReading>();
-        foreach (var model in _catalog.Models)
+        var backlog = await _backlog.ReadAsync(_catalog.EndpointsOfModels);
+        var now = _time.GetUtcNow();
+        var models = _catalog.Models.ToDictionary(model => model.Name, model =>
         {
-            var batches = await _fleet.BatchesAsync(model.Name);
-            var oldest = batches.Count == 0 ? TimeSpan.Zero : _time.GetUtcNow() - batches.Min(BatchId.CreatedAt);
-            models[model.Name] = new ModelReading(batches.Count, Math.Max(0, oldest.TotalSeconds));
-        }
-
+            var parts = backlog.Models.Where(part => part.Model == model.Name).ToList();
+            var oldest = parts.Min(part => part.OldestAt) is { } createdAt ? now - createdAt : TimeSpan.Zero;
+            return new ModelReading(
+                parts.Sum(part => part.Waiting), backlog.Open.Count(batch => batch.Lanes.Any(lane => lane.Model == model.Name)), Math.Max(0, oldest.TotalSeconds));
+        });
         return new Reading(models, FieldOf(memory, "used_memory"), FieldOf(memory, "maxmemory"));
     }
 
@@ -94,7 +98,13 @@ internal sealed class StoreMetrics : BackgroundService
         return null;
     }
 
+    private static partial class Log
+    {
+        [LoggerMessage(LogLevel.Debug, "The metrics of the store could not be read ({Error}: {Message})")]
+        public static partial void NotRead(ILogger logger, string error, string message);
+    }
+
     private sealed record Reading(IReadOnlyDictionary<string, ModelReading> Models, long? UsedBytes, long? LimitBytes);
 
-    private sealed record ModelReading(int Open, double OldestSeconds);
+    private sealed record ModelReading(int Waiting, int Open, double OldestSeconds);
 }

@@ -1,8 +1,7 @@
-using System.Diagnostics;
 using BatchBus.Storage;
+using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
-using OpenTelemetry;
 using OpenTelemetry.Resources;
 using OpenTelemetry.Trace;
 
@@ -20,26 +19,14 @@ internal static class Tracing
             return;
         }
 
-        // ASP.NET Core describes its spans by the conventions if it is asked to; from .NET 11 on it does so unasked.
-        AppContext.SetSwitch("Microsoft.AspNetCore.Hosting.SuppressActivityOpenTelemetryData", false);
         var name = configuration["OTEL_SERVICE_NAME"];
         services.AddOpenTelemetry().WithTracing(tracing => tracing
             .ConfigureResource(resource => resource.AddService(string.IsNullOrEmpty(name) ? "batchbus" : name))
-            .AddSource("Microsoft.AspNetCore", "MassTransit", Telemetry.Name)
-            .AddProcessor(new ProbeFilter())
+            .AddAspNetCoreInstrumentation(requests => requests.Filter = context => !IsProbe(context.Request.Path))
+            .AddSource("MassTransit", Telemetry.Name)
             .AddOtlpExporter());
     }
 
-    /// <summary>Keeps to itself what only machines ask every few seconds. Stands before the exporter, who passes over what is not recorded.</summary>
-    private sealed class ProbeFilter : BaseProcessor<Activity>
-    {
-        public override void OnEnd(Activity data)
-        {
-            if (data.Kind is ActivityKind.Server && data.GetTagItem("url.path") is string path
-                && (path == "/metrics" || path.StartsWith("/health/", StringComparison.Ordinal)))
-            {
-                data.ActivityTraceFlags &= ~ActivityTraceFlags.Recorded;
-            }
-        }
-    }
+    /// <summary>What only machines ask every few seconds would bury everything else.</summary>
+    private static bool IsProbe(PathString path) => path == "/metrics" || path.StartsWithSegments("/health");
 }

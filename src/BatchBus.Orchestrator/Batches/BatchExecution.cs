@@ -143,7 +143,9 @@ internal sealed partial class BatchExecution(
         return due <= now && await batches.CloseAsync(record.BatchId, reason, force: now - due >= Grace) is CloseResult.Closed;
     }
 
-    public async Task AnnounceEndAsync<T>(BehaviorContext<BatchState, T> context)
+    /// <param name="context">The saga and the event.</param>
+    /// <param name="isFirst">Whether it ends by this event, rather than having ended before.</param>
+    public async Task AnnounceEndAsync<T>(BehaviorContext<BatchState, T> context, bool isFirst)
         where T : class
     {
         if (await batches.FindAsync(context.Saga.CorrelationId) is not { } record)
@@ -163,7 +165,7 @@ internal sealed partial class BatchExecution(
             context.Saga.Outstanding.Clear();
         }
 
-        if (!record.Announced)
+        if (isFirst && !record.Announced)
         {
             var counts = record.FinalCounts;
             Log.Ended(

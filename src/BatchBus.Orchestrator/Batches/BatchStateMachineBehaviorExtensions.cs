@@ -49,7 +49,7 @@ internal static class BatchStateMachineBehaviorExtensions
         where T : class
         => binder.IfAsync(
             context => execution.CloseWhenDrainedAsync(context),
-            closed => closed.TransitionTo(ended).AnnounceEnd(execution));
+            closed => closed.TransitionTo(ended).AnnounceEnd(execution, isFirst: true));
 
     /// <summary>A cancel is what the record says, not what a message says.</summary>
     public static EventActivityBinder<BatchState, T> EnterCancelingWhenAsked<T>(
@@ -62,11 +62,11 @@ internal static class BatchStateMachineBehaviorExtensions
         where T : class
         => binder.IfAsync(
             execution.CloseWhenDueAsync,
-            closed => closed.TransitionTo(ended).AnnounceEnd(execution));
+            closed => closed.TransitionTo(ended).AnnounceEnd(execution, isFirst: true));
 
-    public static EventActivityBinder<BatchState, T> AnnounceEnd<T>(this EventActivityBinder<BatchState, T> binder, BatchExecution execution)
+    public static EventActivityBinder<BatchState, T> AnnounceEnd<T>(this EventActivityBinder<BatchState, T> binder, BatchExecution execution, bool isFirst = false)
         where T : class
-        => binder.ThenAsync(execution.AnnounceEndAsync);
+        => binder.ThenAsync(context => execution.AnnounceEndAsync(context, isFirst));
 
     public static EventActivityBinder<BatchState, BatchEnded> RecordAnnouncement(
         this EventActivityBinder<BatchState, BatchEnded> binder, BatchExecution execution)

@@ -37,10 +37,6 @@ public sealed class FleetStore(IConnectionMultiplexer redis, TimeProvider time)
     public Task RemoveBatchAsync(IEnumerable<string> models, Guid batchId)
         => Task.WhenAll(models.Distinct().Select(model => Database.HashDeleteAsync(BatchesKey(model), batchId.ToString("N"))));
 
-    /// <summary>The batches that a model executes.</summary>
-    public async Task<IReadOnlyList<Guid>> BatchesAsync(string model)
-        => [.. (await Database.HashKeysAsync(BatchesKey(model))).Select(batch => Guid.ParseExact((string)batch!, "N"))];
-
     /// <summary>The batches of a workspace that a model executes.</summary>
     public async Task<IReadOnlyList<Guid>> BatchesAsync(string model, string workspace)
         => [.. (await Database.HashGetAllAsync(BatchesKey(model)))

@@ -86,10 +86,10 @@ internal sealed partial class EndpointKeeper(
     /// <summary>Tells the other workers that an endpoint is out of use, or back.</summary>
     private async Task PublishAsync(ModelWorker worker, EndpointGate gate)
     {
-        LogChange(gate);
         var (isOut, isStopped, reason) = worker.Endpoints.Read(() => (gate.IsOutOfUse, gate.IsStopped, gate.Reason));
         await (isOut ? store.OpenAsync(gate.Endpoint.Name, isStopped, reason ?? "") : store.CloseAsync(gate.Endpoint.Name));
         worker.Endpoints.Change(() => gate.IsPublished = gate.IsOutOfUse == isOut);
+        LogChange(gate);
     }
 
     /// <summary>Asks the endpoint how it is. Returns whether it answers again after it had not.</summary>
@@ -169,7 +169,8 @@ internal sealed partial class EndpointKeeper(
         [LoggerMessage(LogLevel.Information, "The endpoint {Endpoint} is back in use")]
         public static partial void BackInUse(ILogger logger, string endpoint);
 
-        [LoggerMessage(LogLevel.Warning, "What the workers know of the endpoint {Endpoint} could not be read ({Error})")]
+        // Redis is to blame, of which the readiness and the log speak anyway.
+        [LoggerMessage(LogLevel.Debug, "What the workers know of the endpoint {Endpoint} could not be read ({Error})")]
         public static partial void NotAgreed(ILogger logger, string endpoint, string error);
     }
 }

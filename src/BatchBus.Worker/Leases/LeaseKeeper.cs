@@ -16,16 +16,23 @@ internal sealed partial class LeaseKeeper(
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         using var timer = new PeriodicTimer(options.Value.Lease / 3, time);
+        var isFailing = false;
         do
         {
             try
             {
                 await Task.WhenAll(workers.All.Select(worker => fleet.ReportWorkerAsync(worker.Model, held.Owner, worker.Slots)));
                 await Task.WhenAll(held.All.GroupBy(page => page.Page.BatchId).Select(RenewAsync));
+                isFailing = false;
             }
             catch (Exception exception) when (exception is not OperationCanceledException)
             {
-                Log.RenewalFailed(logger, exception.GetType().Name, exception.Message);
+                if (!isFailing)
+                {
+                    Log.RenewalFailed(logger, exception.GetType().Name, exception.Message);
+                }
+
+                isFailing = true;
             }
         }
         while (await timer.WaitForNextTickAsync(stoppingToken));

@@ -4,6 +4,7 @@ using System.Text.Json;
 using BatchBus.Acceptance.Tests.Serving;
 using BatchBus.Simulator;
 using BatchBus.TestServers;
+using NUnit.Framework.Interfaces;
 using StackExchange.Redis;
 
 namespace BatchBus.Acceptance.Tests.Operations;
@@ -22,6 +23,15 @@ public sealed class When_something_is_wrong
         var options = ConfigurationOptions.Parse(_installation.Redis.ConnectionString);
         (options.AllowAdmin, options.AbortOnConnectFail) = (true, false);
         _redis = await ConnectionMultiplexer.ConnectAsync(options);
+    }
+
+    [TearDown]
+    public void ShowOutput()
+    {
+        if (TestContext.CurrentContext.Result.Outcome.Status is TestStatus.Failed)
+        {
+            TestContext.Out.WriteLine(_installation.Output);
+        }
     }
 
     [OneTimeTearDown]

@@ -1,5 +1,6 @@
 using BatchBus.Faults.Tests.Deployed;
 using BatchBus.Simulator;
+using BatchBus.TestServers;
 
 namespace BatchBus.Faults.Tests.Endpoints;
 
@@ -15,10 +16,14 @@ public sealed class EndpointDeployment
 
     private static Deployment? _deployment;
     private static SimulatorServer? _model;
+    private static TraceReceiver? _traces;
 
     public static Deployment Deployment => _deployment ?? throw new InvalidOperationException("The deployment is not started.");
 
     public static SimulatorServer Model => _model ?? throw new InvalidOperationException("The model is not started.");
+
+    /// <summary>The traces of every process.</summary>
+    public static TraceReceiver Traces => _traces ?? throw new InvalidOperationException("The receiver is not started.");
 
     /// <summary>A model that is served in the OpenAI style.</summary>
     public static IEnumerable<KeyValuePair<string, string>> Chat(string model, params (string Name, string Value)[] more)
@@ -32,8 +37,10 @@ public sealed class EndpointDeployment
     public async Task StartAsync()
     {
         _model = await SimulatorServer.StartAsync(new SimulatorOptions { ApiKey = ApiKey });
+        _traces = TraceReceiver.Start();
         _deployment = await Deployment.StartAsync(model: _model, more: new Dictionary<string, string>(
         [
+            .. _traces.Settings,
             new("BatchBus__LogLevel", "Debug"),
             new("BatchBus__Worker__TrialInterval", $"{TrialInterval}"),
             .. Chat("chat-503"),
@@ -71,6 +78,11 @@ public sealed class EndpointDeployment
         if (_model is not null)
         {
             await _model.DisposeAsync();
+        }
+
+        if (_traces is not null)
+        {
+            await _traces.DisposeAsync();
         }
     }
 

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using BatchBus.Faults.Tests.Checks;
 using BatchBus.Simulator;
+using BatchBus.TestServers;
 
 namespace BatchBus.Faults.Tests.Endpoints;
 
@@ -69,7 +70,7 @@ public sealed class When_calls_go_wrong : EndpointFixture
         return (name, await SubmitAsync(workload), spoiled);
     }
 
-    /// <summary>No prompt, completion or key in anything that a process says, at the level Debug.</summary>
+    /// <summary>No prompt, completion or key in anything that a process says, at the level Debug and with every span exported.</summary>
     private async Task AssertNothingToldAsync(IReadOnlyList<ObservedBatch> batches)
     {
         var answer = (await batches[0].ResultsAsync()).Values.First(result => result.GetProperty("type").GetString() == "succeeded")
@@ -94,5 +95,9 @@ public sealed class When_calls_go_wrong : EndpointFixture
         }
 
         Assert.That(Deployment.Workers.Select(worker => worker.Output), Has.Some.Contains(" DBG "), "the level is Debug");
+        await Eventually.ThatAsync(() => batches.All(batch => EndpointDeployment.Traces.Tells(batch.Id)), "both batches are traced");
+        Assert.That(secrets.Where(EndpointDeployment.Traces.Tells), Is.Empty, "the traces tell it");
+        Assert.That(
+            new[] { "UnusableReply", "ConnectionLost", "InvalidAnswer", "JobFailed", "Timeout", "ServerError" }.Where(error => !EndpointDeployment.Traces.Tells(error)), Is.Empty, "the failures are traced");
     }
 }

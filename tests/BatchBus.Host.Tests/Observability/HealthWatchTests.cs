@@ -15,14 +15,15 @@ public sealed class HealthWatchTests
     private static readonly HealthCheckResult Full = PartHealth.NotReady("Redis refuses writes.", "Free space.");
     private static readonly HealthCheckResult Doubtful = PartHealth.Alarm("Redis is slow.", "Look at its disk.");
 
-    private readonly Lines _lines = new();
-    private readonly Life _life = new();
+    private Lines _lines = null!;
+    private Life _life = null!;
     private ServiceProvider _services = null!;
     private HealthWatch _watch = null!;
 
     [SetUp]
     public void SetUp()
     {
+        (_lines, _life) = (new Lines(), new Life());
         _services = new ServiceCollection().AddMetrics().BuildServiceProvider();
         _watch = new HealthWatch(new StoreClock(null!), _life, _services.GetRequiredService<IMeterFactory>(), _lines);
     }

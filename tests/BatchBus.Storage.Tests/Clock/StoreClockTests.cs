@@ -18,6 +18,19 @@ public sealed class StoreClockTests(StoreServer server) : StoreFixture(server)
         Assert.That(clock.GetUtcNow(), Is.EqualTo(TimeProvider.System.GetUtcNow()).Within(TimeSpan.FromSeconds(10)), "both run on this machine");
     }
 
+    [Test]
+    public async Task It_knows_how_far_the_clock_of_the_process_is_ahead()
+    {
+        var clock = new StoreClock(Connection);
+        Assert.That(clock.ProcessAhead, Is.Null, "nothing is known of the server's yet");
+
+        clock.Observe(TimeProvider.System.GetUtcNow() - TimeSpan.FromHours(1), clock.GetTimestamp(), clock.GetTimestamp());
+        Assert.That(clock.ProcessAhead, Is.EqualTo(TimeSpan.FromHours(1)).Within(TimeSpan.FromSeconds(10)));
+
+        await clock.ReadAsync();
+        Assert.That(clock.ProcessAhead, Is.EqualTo(TimeSpan.Zero).Within(TimeSpan.FromSeconds(10)));
+    }
+
     [TestCase(-3600)]
     [TestCase(3600)]
     [TestCase(2)]
