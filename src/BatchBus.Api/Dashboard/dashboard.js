@@ -20,11 +20,12 @@ const none = '–';
 const number = value => value == null ? none : count.format(value);
 const requests = value => `${number(value)} ${value === 1 ? 'request' : 'requests'}`;
 const rate = value => value == null ? none : value === 0 || value >= 10 ? count.format(Math.round(value)) : value.toFixed(1);
-const percent = value => value == null ? none : `${(100 * value).toFixed(value < 0.1 ? 1 : 0)} %`;
+const percent = value => value == null ? none : value === 0 ? '0 %' : `${(100 * value).toFixed(value < 0.1 ? 1 : 0)} %`;
 const dollars = value => value == null ? none : `$${value === 0 ? '0' : value.toFixed(value >= 1 ? 2 : Math.min(6, 2 - Math.floor(Math.log10(value))))}`;
 const tokens = value => value >= 1e9 ? `${(value / 1e9).toFixed(2)} G` : value >= 1e7 ? `${(value / 1e6).toFixed(1)} M` : count.format(value);
 const duration = seconds => {
   if (seconds == null) return none;
+  if (seconds < 0.1) return `${Math.round(1000 * seconds)} ms`;
   if (seconds < 10) return `${seconds.toFixed(1)} s`;
   const whole = Math.round(seconds);
   if (whole < 60) return `${whole} s`;
@@ -128,8 +129,7 @@ const problemsView = () => {
     description: `${state.linkError}${state.seenAt ? ` What is shown is of ${clock.format(state.seenAt)}.` : ''}`,
     remedy: 'Check that batchbus runs and that this computer reaches it. The page tries again by itself.',
   };
-  const stale = !lost && state.status && !state.status.at && { part: 'status', severity: 'warning', description: 'The store has not been read yet, so nothing can be shown.', remedy: null };
-  return [lost, ...(lost ? [] : state.status?.problems ?? []), stale].filter(Boolean).map(problem => h(`div.problem ${problem.severity}`, { 'data-key': problem.part },
+  return (lost ? [lost] : state.status?.problems ?? []).map(problem => h(`div.problem ${problem.severity}`, { 'data-key': problem.part },
     h('p', {}, h('b', {}, problem.part), ` ${problem.description}`), problem.remedy && h('p', {}, problem.remedy)));
 };
 
@@ -138,7 +138,7 @@ const tilesView = ({ models, usage, open_batches: open }) => {
   const total = usage.total;
   const share = total.requests ? total.errored / total.requests : 0;
   const simulated = usage.models.some(model => model.simulated);
-  const money = total.managed_dollars == null ? 'no comparison' : `managed API ${dollars(total.managed_dollars)}`;
+  const money = !total.requests ? 'nothing used yet' : total.managed_dollars == null ? 'no comparison' : `managed API ${dollars(total.managed_dollars)}`;
   const tile = (name, figure, ...rest) => h('div', {}, h('dt', {}, name), h('dd', {}, figure), h('dd', {}, ...rest));
   return h('dl.panel tiles', { 'aria-label': 'Now and today' },
     tile('Waiting', number(sum('waiting')), open === 1 ? 'in 1 open batch' : `in ${number(open)} open batches`),
@@ -182,12 +182,13 @@ const emptyView = () => h('section.panel', { 'aria-label': 'Batches' }, h('h2', 
   h('p', {}, `Anthropic's SDKs work as well: set their base URL to ${location.origin}. `, h('a', { href: 'docs' }, 'All endpoints')));
 
 const modelsView = ({ models, usage }) => panel('Models', table(
-  [['Model'], ['Waiting', 'right'], ['In flight', 'right'], ['Per second', 'right'], ['Errored', 'right wide'], ['Oldest', 'right wide']],
+  [['Model'], ['Waiting', 'right'], ['In flight', 'right'], ['Oldest', 'right wide'], ['Errored', 'right wide'], ['Per second', 'right']],
   models.map(model => [model.model, [
     [model.model, model.simulated && h('span.note', {}, ' simulated')],
-    number(model.waiting), number(model.in_flight), rate(model.requests_per_second),
-    number(usage.models.find(used => used.model === model.model)?.errored ?? 0),
+    number(model.waiting), number(model.in_flight),
     model.oldest_at ? duration(Math.max(0, between(model.oldest_at, state.status.at))) : none,
+    number(usage.models.find(used => used.model === model.model)?.errored ?? 0),
+    rate(model.requests_per_second),
   ]])));
 
 const endpointsView = ({ endpoints }) => panel('Endpoints', table(
@@ -269,8 +270,8 @@ const batchView = () => {
         now.ended ? ['Ended', `${moment(batch.ended_at)}, after ${duration(between(batch.created_at, batch.ended_at))}`] : ['Expires', moment(batch.expires_at)],
         batch.archived_at && ['Results removed', moment(batch.archived_at)],
       ])),
-    failures?.groups.length > 0 && panel('Errors by reason', table([['Reason', 'wrap'], ['Kind', 'wide'], ['Requests', 'right'], ['Such as', 'wide']],
-      failures.groups.map(group => [`${group.type} ${group.message}`, [group.message, group.type, number(group.requests), h('code', {}, group.example)]])),
+    failures?.groups.length > 0 && panel('Errors by reason', table([['Reason', 'wrap'], ['Kind', 'wide'], ['Such as', 'wide'], ['Requests', 'right']],
+      failures.groups.map(group => [`${group.type} ${group.message}`, [group.message, group.type, h('code', {}, group.example), number(group.requests)]])),
       failures.more && h('p', {}, `Of the first ${number(failures.counted)} errors.`)),
     used?.length > 0 && panel('Routing, tokens and money', usageTable(used), h('p', {}, usageNote(used))),
     !batch.archived_at && requestsView(now),
@@ -286,7 +287,7 @@ const requestsView = now => {
     page.error ? h('p', {}, page.error) : !page.loaded ? h('p', {}, 'Loading …') : !page.rows.length ? h('p', {}, 'None.')
       : table([['Request'], ['State'], ['Model', 'wide'], ['Routed by', 'wide'], ['Error', 'wide wrap']], page.rows.map(request => [request.custom_id, [
         [h('span.mono wrap', {}, request.custom_id), h('span.small note', {}, `${request.model ?? 'no model'}, by ${routes[request.routed_by]}`), request.error && h('span.small bad wrap', {}, request.error.message)],
-        chip(request.state), request.model ?? none, routes[request.routed_by], request.error ? h('span.bad', {}, request.error.message) : '',
+        chip(request.state), request.model ?? none, routes[request.routed_by], request.error?.message ?? '',
       ]])),
     page.next && h('div.more', {}, h('button', { type: 'button', 'data-do': 'further' }, 'Show more requests')));
 };
@@ -399,13 +400,10 @@ const take = status => {
   const before = state.status;
   state.status = status;
   const ids = report => report?.batches.map(open => open.progress.id).join() ?? '';
-  for (const problem of status.problems) {
-    if (!before?.problems.some(known => known.part === problem.part)) announce(`${problem.part}: ${problem.description}`);
-  }
-  if (ids(before) !== ids(status) || before?.open_batches !== status.open_batches) {
+  if (ids(before) !== ids(status) || before?.open_batches !== status.open_batches || state.list.error) {
     loadList();
     const gone = before?.batches.filter(open => !status.batches.some(other => other.progress.id === open.progress.id)) ?? [];
-    if (gone.length) announce(gone.length === 1 ? `Batch ${gone[0].progress.id.slice(-8)} has ended.` : `${gone.length} batches have ended.`);
+    if (status.open_batches < before?.open_batches && gone.length) announce(gone.length === 1 ? `Batch ${gone[0].progress.id.slice(-8)} has ended.` : `${gone.length} batches have ended.`);
   }
   state.batch?.refresh();
 };
@@ -466,10 +464,11 @@ const openBatch = id => {
     }
     view.failures = { of: errored, groups: [...groups.values()].sort((one, other) => other.requests - one.requests), counted: part.data.length, more: part.has_more };
   };
-  let seen = '';
+  // A key may be limited in its calls, so only what has changed is read, and of a running batch the requests now and then.
+  let seen = '', seenAt = 0;
   view.refresh = paced(async () => {
     try {
-      if (view.batch?.processing_status !== 'ended') view.batch = await json(path);
+      if (!view.batch || (view.batch.processing_status !== 'ended' && !progressOf(view.batch).isLive)) view.batch = await json(path);
       view.error = '';
     } catch (error) {
       if (error instanceof Refusal) view.error = error.message;
@@ -481,15 +480,17 @@ const openBatch = id => {
       const stop = new AbortController();
       for await (const progress of events(`${path}/events`, stop)) {
         view.models = progress?.models ?? view.models;
-        if (!now.ended) stop.abort(); // One look is enough: the next comes with the next status.
+        if (now.ended) continue; // The server closes the stream.
+        stop.abort();
+        break;
       }
     }
     const mark = `${now.status} ${now.succeeded} ${now.errored}`;
-    if (view.batch.archived_at || (mark === seen && now.ended)) return;
-    seen = mark;
+    if (view.batch.archived_at || mark === seen || (!now.ended && Date.now() - seenAt < 5000)) return;
+    [seen, seenAt] = [mark, Date.now()];
     try { await readRequests(); } catch (error) { if (error instanceof Refusal) view.requests.error = error.message; throw error; }
     await readErrors(now.errored);
-  }, 1000);
+  }, 500);
   view.show = async filter => {
     view.filter = filter;
     pages = 1;

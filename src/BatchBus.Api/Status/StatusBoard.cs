@@ -72,10 +72,14 @@ internal sealed class StatusBoard(
         }
         catch (Exception exception) when (exception is RedisException or TimeoutException)
         {
-            // What this means is the health report's to say.
+            // What keeps it from being read is the health report's to say.
+            found = [new Problem("status", Problem.Warning, watch.Report.At is { } at ? string.Create(CultureInfo.InvariantCulture, $"What is shown is of {at:HH:mm:ss} UTC; the store cannot be read.") : "The store has not been read yet, so there is nothing to show.", null)];
+        }
+        finally
+        {
+            watch.Reading = watch.Reading.IsCompleted ? null : watch.Reading;
         }
 
-        watch.Reading = watch.Reading.IsCompleted ? null : watch.Reading;
         watch.Report = watch.Report with { Problems = [.. ProblemsOf(await checkup).Concat(found).OrderBy(problem => problem.Severity == Problem.Warning)] };
     }
 
