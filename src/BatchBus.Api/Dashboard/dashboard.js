@@ -129,7 +129,7 @@ const problemsView = () => {
     description: `${state.linkError}${state.seenAt ? ` What is shown is of ${clock.format(state.seenAt)}.` : ''}`,
     remedy: 'Check that batchbus runs and that this computer reaches it. The page tries again by itself.',
   };
-  return (lost ? [lost] : state.status?.problems ?? []).map(problem => h(`div.problem ${problem.severity}`, { 'data-key': problem.part },
+  return (lost ? [lost] : state.status?.problems ?? []).map(problem => h(`div.problem ${problem.severity}`, { 'data-key': `${problem.part} ${problem.remedy}` },
     h('p', {}, h('b', {}, problem.part), ` ${problem.description}`), problem.remedy && h('p', {}, problem.remedy)));
 };
 
