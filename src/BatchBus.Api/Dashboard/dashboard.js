@@ -19,12 +19,13 @@ const day = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'short',
 const none = '–';
 const number = value => value == null ? none : count.format(value);
 const requests = value => `${number(value)} ${value === 1 ? 'request' : 'requests'}`;
-const rate = value => value == null ? none : value === 0 || value >= 100 ? count.format(Math.round(value)) : value.toFixed(value < 10 ? 2 : 1);
-const percent = value => value == null ? none : `${(100 * value).toFixed(value < 0.1 ? 1 : 0)} %`;
+const rate = value => value == null ? none : value === 0 || value >= 10 ? count.format(Math.round(value)) : value.toFixed(1);
+const percent = value => value == null ? none : value === 0 ? '0 %' : `${(100 * value).toFixed(value < 0.1 ? 1 : 0)} %`;
 const dollars = value => value == null ? none : `$${value === 0 ? '0' : value.toFixed(value >= 1 ? 2 : Math.min(6, 2 - Math.floor(Math.log10(value))))}`;
 const tokens = value => value >= 1e9 ? `${(value / 1e9).toFixed(2)} G` : value >= 1e7 ? `${(value / 1e6).toFixed(1)} M` : count.format(value);
 const duration = seconds => {
   if (seconds == null) return none;
+  if (seconds < 0.1) return `${Math.round(1000 * seconds)} ms`;
   if (seconds < 10) return `${seconds.toFixed(1)} s`;
   const whole = Math.round(seconds);
   if (whole < 60) return `${whole} s`;
@@ -37,7 +38,7 @@ const moment = time => time == null ? none : (Math.abs(Date.now() - new Date(tim
 const routes = { model_hint: 'model_hint', request_stage: 'its stage', batch_stage: 'batch stage', model: 'model', alias: 'model alias', default: 'default' };
 const outcomes = ['succeeded', 'errored', 'canceled', 'expired'];
 const states = ['waiting', 'running', ...outcomes];
-const chips = { in_progress: ['now', 'running'], canceling: ['warned', 'canceling'], running: ['now', 'running'], errored: ['failed', 'errored'], in_use: ['now', 'in use'], out_of_use: ['failed', 'out of use'], stopped: ['failed', 'stopped'], no_worker: ['', 'no worker'] };
+const chips = { in_progress: ['now', 'in progress'], canceling: ['warned', 'canceling'], running: ['now', 'running'], errored: ['failed', 'errored'], in_use: ['now', 'in use'], out_of_use: ['failed', 'out of use'], stopped: ['failed', 'stopped'], no_worker: ['', 'no worker'] };
 const chip = (word, text) => h(`span.chip ${chips[word]?.[0] ?? ''}`, {}, text ?? chips[word]?.[1] ?? word);
 
 // ---- Elements: h makes one, morph brings what is on the page to what was made, so that focus and selection stay
@@ -79,7 +80,11 @@ const fill = (parent, wanted) => {
     at = old.nextSibling;
     morph(old, next);
   }
-  while (at) [at, ] = [at.nextSibling, at.remove()];
+  while (at) {
+    const next = at.nextSibling;
+    at.remove();
+    at = next;
+  }
 };
 
 const table = (columns, rows) => h('table', {},
@@ -97,7 +102,7 @@ const bar = (counts, total, text) => {
     x += width;
     return rect;
   };
-  return h('div', { role: 'progressbar', 'aria-valuemin': 0, 'aria-valuemax': total, 'aria-valuenow': total - counts.unfinished, 'aria-label': text },
+  return h('div', { role: 'progressbar', 'aria-valuemin': 0, 'aria-valuemax': total, 'aria-valuenow': counts.succeeded + counts.errored, 'aria-label': text },
     svg('svg', { viewBox: '0 0 100 8', preserveAspectRatio: 'none', 'aria-hidden': 'true' }, part('ok', counts.succeeded), part('failed', counts.errored), part('left', counts.canceled + counts.expired)));
 };
 
@@ -124,8 +129,7 @@ const problemsView = () => {
     description: `${state.linkError}${state.seenAt ? ` What is shown is of ${clock.format(state.seenAt)}.` : ''}`,
     remedy: 'Check that batchbus runs and that this computer reaches it. The page tries again by itself.',
   };
-  const stale = !lost && state.status && !state.status.at && { part: 'status', severity: 'warning', description: 'The store has not been read yet, so nothing can be shown.', remedy: null };
-  return [lost, ...(lost ? [] : state.status?.problems ?? []), stale].filter(Boolean).map(problem => h(`div.problem ${problem.severity}`, { 'data-key': problem.part },
+  return (lost ? [lost] : state.status?.problems ?? []).map(problem => h(`div.problem ${problem.severity}`, { 'data-key': `${problem.part} ${problem.remedy}` },
     h('p', {}, h('b', {}, problem.part), ` ${problem.description}`), problem.remedy && h('p', {}, problem.remedy)));
 };
 
@@ -134,14 +138,14 @@ const tilesView = ({ models, usage, open_batches: open }) => {
   const total = usage.total;
   const share = total.requests ? total.errored / total.requests : 0;
   const simulated = usage.models.some(model => model.simulated);
-  const money = total.managed_dollars == null ? 'no comparison' : `managed API ${dollars(total.managed_dollars)}`;
+  const money = !total.requests ? 'nothing used yet' : total.managed_dollars == null ? 'no comparison' : `managed API ${dollars(total.managed_dollars)}`;
   const tile = (name, figure, ...rest) => h('div', {}, h('dt', {}, name), h('dd', {}, figure), h('dd', {}, ...rest));
   return h('dl.panel tiles', { 'aria-label': 'Now and today' },
     tile('Waiting', number(sum('waiting')), open === 1 ? 'in 1 open batch' : `in ${number(open)} open batches`),
     tile('In flight', number(sum('in_flight')), `on ${models.filter(model => model.in_flight).length || 'no'} model${models.filter(model => model.in_flight).length > 1 ? 's' : ''}`),
-    tile('Requests per second', rate(sum('requests_per_second')), `${number(total.succeeded)} succeeded today`),
-    tile('Errored today', number(total.errored), total.requests ? `${percent(share)} of ${number(total.requests)}` : 'no requests yet'),
-    tile('Cost today', dollars(total.cost.dollars), simulated ? `simulated; ${money}` : money));
+    tile('Per second', rate(sum('requests_per_second')), `${number(total.succeeded)} succeeded today`),
+    tile('Errored today', number(total.errored), total.requests ? `${percent(share)} of ${number(total.requests)} routed` : 'no requests yet'),
+    tile(simulated ? 'Cost today (simulated)' : 'Cost today', dollars(total.cost.dollars), money));
 };
 
 const batchesView = () => {
@@ -151,7 +155,7 @@ const batchesView = () => {
   if (!batches.length) return emptyView();
   const rows = batches.map(batch => {
     const now = progressOf(batch);
-    const done = now.total - now.unfinished;
+    const done = now.succeeded + now.errored;
     const time = now.ended ? duration(between(batch.created_at, batch.ended_at)) : now.toGo == null ? none : `${duration(now.toGo)} to go`;
     return [batch.id, [
       [h('a.mono wrap', { href: `#/batches/${batch.id}` }, batch.id), h('span.small note', {}, chip(now.status), ` ${moment(batch.created_at)}`)],
@@ -178,33 +182,38 @@ const emptyView = () => h('section.panel', { 'aria-label': 'Batches' }, h('h2', 
   h('p', {}, `Anthropic's SDKs work as well: set their base URL to ${location.origin}. `, h('a', { href: 'docs' }, 'All endpoints')));
 
 const modelsView = ({ models, usage }) => panel('Models', table(
-  [['Model'], ['Waiting', 'right'], ['In flight', 'right'], ['Per second', 'right'], ['Errored today', 'right wide'], ['Oldest', 'right wide']],
+  [['Model'], ['Waiting', 'right'], ['In flight', 'right'], ['Oldest', 'right wide'], ['Errored', 'right wide'], ['Per second', 'right']],
   models.map(model => [model.model, [
     [model.model, model.simulated && h('span.note', {}, ' simulated')],
-    number(model.waiting), number(model.in_flight), rate(model.requests_per_second),
-    number(usage.models.find(used => used.model === model.model)?.errored ?? 0),
+    number(model.waiting), number(model.in_flight),
     model.oldest_at ? duration(Math.max(0, between(model.oldest_at, state.status.at))) : none,
+    number(usage.models.find(used => used.model === model.model)?.errored ?? 0),
+    rate(model.requests_per_second),
   ]])));
 
 const endpointsView = ({ endpoints }) => panel('Endpoints', table(
   [['Endpoint'], ['State'], ['In flight', 'right'], ['Allowed now', 'right']],
-  endpoints.flatMap(endpoint => [
-    [endpoint.endpoint, [endpoint.endpoint, chip(endpoint.state), number(endpoint.in_flight), endpoint.state === 'no_worker' ? none : endpoint.max_in_flight ? `${number(endpoint.limit)} of ${number(endpoint.max_in_flight)}` : number(endpoint.limit)]],
-  ])),
-  ...endpoints.filter(endpoint => endpoint.reason).map(endpoint => h('p.wrap', {}, h('b', {}, endpoint.endpoint), ` since ${moment(endpoint.since)}: ${endpoint.reason}. ${endpoint.remedy}`)));
+  endpoints.map(endpoint => [endpoint.endpoint, [
+    endpoint.endpoint,
+    [chip(endpoint.state), endpoint.since && h('span.note', {}, ` since ${moment(endpoint.since)}`)],
+    number(endpoint.in_flight),
+    endpoint.state === 'no_worker' ? none : endpoint.max_in_flight ? `${number(endpoint.limit)} of ${number(endpoint.max_in_flight)}` : number(endpoint.limit),
+  ]])));
 
 const usageTable = models => table(
-  [['Model'], ['Requests', 'right wide'], ['Tokens in', 'right wide'], ['Cached', 'right wide'], ['Tokens out', 'right'], ['GPU time', 'right wide'], ['Cost', 'right'], ['Per million out', 'right wide'], ['Managed API', 'right']],
+  [['Model'], ['Requests', 'right wide'], ['Tokens in', 'right wide'], ['Cached', 'right wide'], ['Tokens out', 'right'], ['GPU time', 'right wide'], ['Cost', 'right'], ['Per million out', 'right wide'], ['Managed', 'right']],
   models.map(used => [used.model, [
-    [used.model, used.simulated && h('span.note', {}, ' simulated'), used.managed && h('span.small note', {}, used.managed.name)],
+    [used.model, used.simulated && h('span.note', {}, ' simulated')],
     number(used.requests), tokens(used.input_tokens), tokens(used.cached_tokens), tokens(used.output_tokens), duration(used.gpu_seconds),
     dollars(used.cost.dollars), dollars(used.dollars_per_million_output_tokens),
-    used.managed ? [dollars(used.managed.dollars), h('span.wide note', {}, ` ${used.managed.name}, ${used.managed.price_as_of}`)] : none,
+    dollars(used.managed?.dollars),
   ]]));
 
 const usageNote = models => {
   const cheaper = models.filter(used => used.cheaper).map(used => `${used.model}: ${used.cheaper === 'self_hosted' ? 'own endpoint cheaper' : 'managed API cheaper'}`);
+  const managed = models.filter(used => used.managed).map(({ model, managed: { name, price_as_of: asOf } }) => `${name} for ${model} (price of ${asOf})`);
   return [
+    managed.length > 0 && `Managed API: the same tokens with ${managed.join(', ')}.`,
     models.some(used => used.simulated) && 'Simulated: the simulator answered, so times and costs say nothing about real ones.',
     cheaper.length > 0 && `${cheaper.join('; ')}.`,
     models.some(used => used.cost.basis === 'tokens') && 'Where an endpoint reports no GPU time, it is measured from outside.',
@@ -230,13 +239,13 @@ const overview = () => {
 };
 
 const batchView = () => {
-  const { id, batch, error, models, failures, download } = state.batch;
+  const { id, batch, error, models, failures, download, notice } = state.batch;
   const title = h('h1', { tabindex: -1, 'data-key': 'top' }, h('span.mono', {}, id));
   const back = h('p', {}, h('a', { href: '#/' }, '← All batches'));
   if (error) return [back, h('section.panel', {}, h('div.title', {}, title), h('p', {}, error))];
   if (!batch) return [back, h('section.panel', {}, h('div.title', {}, title), h('p', {}, 'Loading …'))];
   const now = progressOf(batch);
-  const done = now.total - now.unfinished;
+  const done = now.succeeded + now.errored;
   const button = (what, text, kind, disabled) => h(`button.${kind ?? ''}`, { type: 'button', 'data-do': what, 'data-key': what, disabled }, text);
   const used = now.isLive ? state.status.batches.find(open => open.progress.id === id).progress.models : models;
   return [
@@ -246,6 +255,7 @@ const batchView = () => {
         h('div.group end', {},
           !batch.archived_at && (now.ended || done > 0) && button('download', download ?? (now.ended ? 'Download results' : 'Download results so far'), now.ended && 'main', !!download),
           !now.ended && button('cancel', now.status === 'canceling' ? 'Canceling …' : 'Cancel batch', 'danger', now.status === 'canceling'))),
+      h('p.bad', { role: 'alert' }, notice),
       h('div.whole bar big', {}, bar(now, now.total, `${done} of ${now.total} done`)),
       facts([
         ['Done', `${number(done)} of ${number(now.total)}`],
@@ -260,10 +270,10 @@ const batchView = () => {
         now.ended ? ['Ended', `${moment(batch.ended_at)}, after ${duration(between(batch.created_at, batch.ended_at))}`] : ['Expires', moment(batch.expires_at)],
         batch.archived_at && ['Results removed', moment(batch.archived_at)],
       ])),
-    failures?.groups.length > 0 && panel('Errors by reason', table([['Reason', 'wrap'], ['Kind', 'wide'], ['Requests', 'right'], ['Such as', 'wide']],
-      failures.groups.map(group => [`${group.type} ${group.message}`, [group.message, group.type, number(group.requests), h('code', {}, group.example)]])),
+    failures?.groups.length > 0 && panel('Errors by reason', table([['Reason', 'wrap'], ['Kind', 'wide'], ['Such as', 'wide'], ['Requests', 'right']],
+      failures.groups.map(group => [`${group.type} ${group.message}`, [group.message, group.type, h('code', {}, group.example), number(group.requests)]])),
       failures.more && h('p', {}, `Of the first ${number(failures.counted)} errors.`)),
-    used?.length > 0 && panel('Routing, tokens and money', usageTable(used)),
+    used?.length > 0 && panel('Routing, tokens and money', usageTable(used), h('p', {}, usageNote(used))),
     !batch.archived_at && requestsView(now),
   ].filter(Boolean);
 };
@@ -277,7 +287,7 @@ const requestsView = now => {
     page.error ? h('p', {}, page.error) : !page.loaded ? h('p', {}, 'Loading …') : !page.rows.length ? h('p', {}, 'None.')
       : table([['Request'], ['State'], ['Model', 'wide'], ['Routed by', 'wide'], ['Error', 'wide wrap']], page.rows.map(request => [request.custom_id, [
         [h('span.mono wrap', {}, request.custom_id), h('span.small note', {}, `${request.model ?? 'no model'}, by ${routes[request.routed_by]}`), request.error && h('span.small bad wrap', {}, request.error.message)],
-        chip(request.state), request.model ?? none, routes[request.routed_by], request.error ? h('span.bad', {}, request.error.message) : '',
+        chip(request.state), request.model ?? none, routes[request.routed_by], request.error?.message ?? '',
       ]])),
     page.next && h('div.more', {}, h('button', { type: 'button', 'data-do': 'further' }, 'Show more requests')));
 };
@@ -317,7 +327,7 @@ const askForKey = message => asked ??= new Promise(resolve => {
   $('key-error').textContent = message;
   $('key-text').value = '';
   $('key').showModal();
-  $('key').oncancel = event => event.preventDefault(); // Without a key there is nothing to go back to.
+  $('key').onclose = () => asked && $('key').showModal(); // Without a key there is nothing to go back to.
   $('key').querySelector('form').onsubmit = event => {
     event.preventDefault();
     state.key = $('key-text').value.trim();
@@ -390,13 +400,10 @@ const take = status => {
   const before = state.status;
   state.status = status;
   const ids = report => report?.batches.map(open => open.progress.id).join() ?? '';
-  for (const problem of status.problems) {
-    if (!before?.problems.some(known => known.part === problem.part)) announce(`${problem.part}: ${problem.description}`);
-  }
-  if (ids(before) !== ids(status) || before?.open_batches !== status.open_batches) {
+  if (ids(before) !== ids(status) || before?.open_batches !== status.open_batches || state.list.error) {
     loadList();
     const gone = before?.batches.filter(open => !status.batches.some(other => other.progress.id === open.progress.id)) ?? [];
-    if (gone.length) announce(gone.length === 1 ? `Batch ${gone[0].progress.id.slice(-8)} has ended.` : `${gone.length} batches have ended.`);
+    if (status.open_batches < before?.open_batches && gone.length) announce(gone.length === 1 ? `Batch ${gone[0].progress.id.slice(-8)} has ended.` : `${gone.length} batches have ended.`);
   }
   state.batch?.refresh();
 };
@@ -430,7 +437,7 @@ const loadList = paced(async () => {
 /** Looks at one batch. What is read of it changes only as long as nobody looks at another. */
 const openBatch = id => {
   const path = `v1/messages/batches/${encodeURIComponent(id)}`;
-  const view = { id, batch: null, error: '', models: null, failures: null, filter: '', requests: { rows: [], next: null, loaded: false, error: '' }, download: null };
+  const view = { id, batch: null, error: '', models: null, failures: null, filter: '', requests: { rows: [], next: null, loaded: false, error: '' }, download: null, notice: '' };
   let pages = 1;
   const json = async url => (await call(url)).json();
   const readRequests = async () => {
@@ -439,7 +446,7 @@ const openBatch = id => {
     const rows = [];
     let next = null;
     for (let page = 0; page < pages && (page === 0 || next); page++) {
-      const part = await json(`${path}/requests?limit=100${query}${next ? `&after=${next}` : ''}`);
+      const part = await json(`${path}/requests?limit=50${query}${next ? `&after=${next}` : ''}`);
       rows.push(...part.data);
       next = part.next;
     }
@@ -457,10 +464,11 @@ const openBatch = id => {
     }
     view.failures = { of: errored, groups: [...groups.values()].sort((one, other) => other.requests - one.requests), counted: part.data.length, more: part.has_more };
   };
-  let seen = '';
+  // A key may be limited in its calls, so only what has changed is read, and of a running batch the requests now and then.
+  let seen = '', seenAt = 0;
   view.refresh = paced(async () => {
     try {
-      if (view.batch?.processing_status !== 'ended') view.batch = await json(path);
+      if (!view.batch || (view.batch.processing_status !== 'ended' && !progressOf(view.batch).isLive)) view.batch = await json(path);
       view.error = '';
     } catch (error) {
       if (error instanceof Refusal) view.error = error.message;
@@ -470,15 +478,19 @@ const openBatch = id => {
     const now = progressOf(view.batch);
     if (!now.isLive && !(now.ended && view.models)) {
       const stop = new AbortController();
-      for await (const progress of events(`${path}/events`, stop)) { view.models = progress.models; break; }
-      stop.abort();
+      for await (const progress of events(`${path}/events`, stop)) {
+        view.models = progress?.models ?? view.models;
+        if (now.ended) continue; // The server closes the stream.
+        stop.abort();
+        break;
+      }
     }
     const mark = `${now.status} ${now.succeeded} ${now.errored}`;
-    if (view.batch.archived_at || (mark === seen && now.ended)) return;
-    seen = mark;
+    if (view.batch.archived_at || mark === seen || (!now.ended && Date.now() - seenAt < 5000)) return;
+    [seen, seenAt] = [mark, Date.now()];
     try { await readRequests(); } catch (error) { if (error instanceof Refusal) view.requests.error = error.message; throw error; }
     await readErrors(now.errored);
-  }, 1000);
+  }, 500);
   view.show = async filter => {
     view.filter = filter;
     pages = 1;
@@ -504,6 +516,7 @@ const openBatch = id => {
   view.cancel = async () => {
     view.batch = await (await call(`${path}/cancel`, { method: 'POST' })).json();
     announce('The batch is being canceled.');
+    document.querySelector('[data-key=top]')?.focus();
   };
   return view;
 };
@@ -533,12 +546,11 @@ const actions = {
 document.addEventListener('click', async event => {
   const button = event.target.closest('[data-do]');
   if (!button) return;
-  try { await actions[button.dataset.do](button); } catch (error) { announce(error.message); alertOf(error); }
+  const view = state.batch ?? {};
+  view.notice = '';
+  try { await actions[button.dataset.do](button); } catch (error) { view.notice = error instanceof Refusal ? error.message : 'The server does not answer. Try again.'; }
   draw();
 });
-const alertOf = error => {
-  if (state.batch) state.batch.requests.error = error instanceof Refusal ? error.message : 'The server does not answer. Try again.';
-};
 document.addEventListener('keydown', event => {
   if (event.key === 'Escape' && state.batch && !document.querySelector('dialog[open]')) location.hash = '#/';
 });

@@ -30,6 +30,8 @@ internal sealed class StatusBoard(
 
     private static readonly TimeSpan ShortestPause = TimeSpan.FromSeconds(1);
 
+    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(3);
+
     /// <summary>A reading that takes longer has failed: the page shows what it knew, and why it knows no more.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);
 
@@ -47,8 +49,8 @@ internal sealed class StatusBoard(
                 // Others wait for this reading too, so it is not given up when its caller leaves.
                 var startedAt = time.GetTimestamp();
                 await ReadAsync(watch);
-                var pause = Math.Max(ShortestPause.TotalSeconds, 20 * time.GetElapsedTime(startedAt).TotalSeconds);
-                watch.NextAt = startedAt + (long)(Math.Min(pause, 10 * ShortestPause.TotalSeconds) * time.TimestampFrequency);
+                var pause = Math.Clamp(5 * time.GetElapsedTime(startedAt).TotalSeconds, ShortestPause.TotalSeconds, LongestPause.TotalSeconds);
+                watch.NextAt = startedAt + (long)(pause * time.TimestampFrequency);
             }
 
             return watch.Report;
@@ -72,10 +74,17 @@ internal sealed class StatusBoard(
         }
         catch (Exception exception) when (exception is RedisException or TimeoutException)
         {
-            // What this means is the health report's to say.
+            // What keeps it from being read is the health report's to say.
+            var since = watch.Report.At is { } at
+                ? string.Create(CultureInfo.InvariantCulture, $"What is shown is of {at:HH:mm:ss} UTC; the store cannot be read.")
+                : "The store has not been read yet, so there is nothing to show.";
+            found = [new Problem("status", Problem.Warning, since, null)];
+        }
+        finally
+        {
+            watch.Reading = watch.Reading.IsCompleted ? null : watch.Reading;
         }
 
-        watch.Reading = watch.Reading.IsCompleted ? null : watch.Reading;
         watch.Report = watch.Report with { Problems = [.. ProblemsOf(await checkup).Concat(found).OrderBy(problem => problem.Severity == Problem.Warning)] };
     }
 
@@ -88,11 +97,13 @@ internal sealed class StatusBoard(
         var (open, toDo) = await backlog.ReadAsync(catalog.EndpointsOfModels);
         var own = open.Where(batch => batch.Workspace == workspace).OrderByDescending(batch => batch.CreatedAt).ToList();
         var fleets = await Task.WhenAll(catalog.Models.Select(model => fleet.ReadAsync(model.Name)));
-        var models = catalog.Models.Zip(fleets).Select(model => ModelOf(watch, model.First, model.Second, used, toDo.FirstOrDefault(part => part.Workspace == workspace && part.Model == model.First.Name))).ToList();
-        var reports = await Task.WhenAll(catalog.Models.SelectMany(model => model.Endpoints, (model, endpoint) => EndpointAsync(model, endpoint)));
-        var problems = ProblemsOf(reports, [.. models.Where(model => model.Workers == 0).Select(model => (model.Model, toDo.Where(part => part.Model == model.Model).Sum(part => part.Waiting + part.InFlight)))]);
+        var models = catalog.Models.Zip(fleets)
+            .Select(model => ModelOf(watch, model.First, model.Second, used, toDo.FirstOrDefault(part => part.Workspace == workspace && part.Model == model.First.Name)))
+            .ToList();
+        var reports = await Task.WhenAll(catalog.Models.SelectMany(model => model.Endpoints, EndpointAsync));
         watch.Forget(own);
-        return (new StatusReport(workspace, now, [], own.Count, [.. own.Take(MostBatches).Select(batch => BatchOf(watch, batch))], models, reports, used), [.. problems]);
+        var batches = own.Take(MostBatches).Select(batch => BatchOf(watch, batch)).ToList();
+        return (new StatusReport(workspace, now, [], own.Count, batches, models, reports, used), [.. ProblemsOf(reports), .. ProblemsOf(models)]);
     }
 
     private OpenBatch BatchOf(Watch watch, BatchRecord batch) => new(
@@ -130,31 +141,31 @@ internal sealed class StatusBoard(
             endpoint.MaxInFlight,
             state.OutOfUse?.Since,
             state.OutOfUse?.Reason,
-            state.OutOfUse is { } reason ? OutageAdvice.Of(reason.Reason, model.Name) : null);
+            state.OutOfUse is { } reason ? OutageAdvice.Of(reason.Reason, endpoint.Name) : null);
     }
 
-    private static IEnumerable<Problem> ProblemsOf(IReadOnlyList<EndpointReport> reports, IReadOnlyList<(string Model, int Requests)> withoutWorkers)
+    private static IEnumerable<Problem> ProblemsOf(IReadOnlyList<EndpointReport> endpoints)
     {
-        foreach (var endpoint in reports.Where(report => report.Reason is not null))
+        foreach (var endpoint in endpoints.Where(endpoint => endpoint.Reason is not null))
         {
-            var hasOther = reports.Any(other => other.Model == endpoint.Model && other.Reason is null);
-            var (state, then) = (endpoint.State == EndpointReport.Stopped ? "stopped until it is mended" : "out of use", hasOther ? "Its requests go to the next endpoint." : "Its requests wait; none is lost.");
+            var hasOther = endpoints.Any(other => other.Model == endpoint.Model && other.Reason is null);
+            var state = endpoint.State == EndpointReport.Stopped ? "stopped until it is mended" : "out of use";
+            var then = hasOther ? "Its requests go to the next endpoint." : "Its requests wait; none is lost.";
             yield return new Problem(
                 endpoint.Endpoint,
                 hasOther ? Problem.Warning : Problem.Error,
-                string.Create(CultureInfo.InvariantCulture, $"The endpoint {endpoint.Endpoint} is {state} since {endpoint.Since:HH:mm:ss} UTC ({endpoint.Reason}). {then}"),
+                string.Create(CultureInfo.InvariantCulture, $"The endpoint is {state} since {endpoint.Since:HH:mm:ss} UTC ({endpoint.Reason}). {then}"),
                 endpoint.Remedy);
         }
-
-        foreach (var (model, requests) in withoutWorkers.Where(model => model.Requests > 0))
-        {
-            yield return new Problem(
-                model,
-                Problem.Error,
-                string.Create(CultureInfo.InvariantCulture, $"{requests:N0} requests wait for {model}, and no worker is there to run them."),
-                "Start a process with the role worker (BatchBus__Roles), or read in its log why it does not work.");
-        }
     }
+
+    private static IEnumerable<Problem> ProblemsOf(IEnumerable<ModelReport> models) => models
+        .Where(model => model.Workers == 0 && model.Waiting + model.InFlight > 0)
+        .Select(model => new Problem(
+            model.Model,
+            Problem.Error,
+            string.Create(CultureInfo.InvariantCulture, $"Requests wait ({model.Waiting + model.InFlight:N0}), and no worker is there to run them."),
+            "Start a process with the role worker (BatchBus__Roles), or read in its log why it does not work."));
 
     /// <summary>What the health report says; endpoints are told of in more detail.</summary>
     private static IEnumerable<Problem> ProblemsOf(HealthReport report)

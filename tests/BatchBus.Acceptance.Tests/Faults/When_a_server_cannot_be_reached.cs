@@ -1,4 +1,6 @@
 using System.Net;
+using System.Net.Http.Json;
+using System.Text.Json;
 using BatchBus.Acceptance.Tests.Serving;
 using BatchBus.Simulator;
 using BatchBus.TestServers;
@@ -19,6 +21,7 @@ public sealed class When_a_server_cannot_be_reached
         installation.Redis.Kill();
 
         await AssertNotReadyAsync(installation, "redis", "Redis cannot be reached at 127.0.0.1:", "or correct ConnectionStrings__Redis");
+        await AssertOnDashboardAsync(installation, "redis", "Redis cannot be reached at 127.0.0.1:");
         using var refused = await installation.Http.GetAsync($"/v1/messages/batches/{id}");
         Assert.That((int)refused.StatusCode, Is.EqualTo(529), "an error of the documented shape, not a hang");
         Assert.That(await refused.Content.ReadAsStringAsync(), Does.Contain("overloaded_error").And.Contain("Redis"));
@@ -39,6 +42,7 @@ public sealed class When_a_server_cannot_be_reached
         broker.Kill();
 
         await AssertNotReadyAsync(installation, "rabbitmq", "RabbitMQ cannot be reached at 127.0.0.1:", "Batches are taken in meanwhile");
+        await AssertOnDashboardAsync(installation, "rabbitmq", "RabbitMQ cannot be reached at 127.0.0.1:");
         var id = await installation.SubmitAsync(Leads.Batch(100, _ => "mistral-7b"));
 
         await broker.RestartAsync();
@@ -89,4 +93,11 @@ public sealed class When_a_server_cannot_be_reached
         await Eventually.ThatAsync(
             () => installation.Output.Split('\n').Any(line => line.Contains(words, StringComparison.Ordinal) && line.Contains(remedy, StringComparison.Ordinal)), "the log tells it");
     }
+
+    /// <summary>The dashboard reads its status all the same, and shows this on top.</summary>
+    private static Task AssertOnDashboardAsync(Installation installation, string part, string words)
+        => Eventually.ThatAsync(
+            async () => (await installation.Http.GetFromJsonAsync<JsonElement>("/v1/status")).GetProperty("problems").EnumerateArray().Any(problem =>
+                problem.GetProperty("part").GetString() == part && problem.GetProperty("description").GetString()!.Contains(words, StringComparison.Ordinal)),
+            $"{part} is a problem on the dashboard");
 }
