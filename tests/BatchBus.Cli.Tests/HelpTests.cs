@@ -31,6 +31,7 @@ public sealed class HelpTests
     [TestCase(new[] { "run", "a.jsonl", "--stag", "x" }, "'--stag'", "batchbus run --help")]
     [TestCase(new[] { "run" }, "Required argument missing", "batchbus run --help")]
     [TestCase(new[] { "serve", "--port", "80" }, "'--port'", "batchbus serve --help")]
+    [TestCase(new[] { "health", "--url", "127.0.0.1:8080" }, "127.0.0.1:8080", "batchbus health --help")]
     [TestCase(new[] { "simulate", "--latency", "20" }, "20", "batchbus simulate --help")]
     [TestCase(new[] { "runpod", "delete" }, "Required argument missing", "batchbus runpod delete --help")]
     public async Task A_mistake_is_named_with_where_to_look(string[] args, string mistake, string help)
