@@ -44,6 +44,7 @@ public sealed class HelpTests
     [TestCase(new[] { "list", "--server", "localhost" }, "http://127.0.0.1:8080", "batchbus list --help")]
     [TestCase(new[] { "doctor", "--port", "80" }, "'--port'", "batchbus doctor --help")]
     [TestCase(new[] { "serve", "--port", "80" }, "'--port'", "batchbus serve --help")]
+    [TestCase(new[] { "health", "--url", "127.0.0.1:8080" }, "127.0.0.1:8080", "batchbus health --help")]
     [TestCase(new[] { "simulate", "--latency", "20" }, "20", "batchbus simulate --help")]
     [TestCase(new[] { "runpod", "delete" }, "Required argument missing", "batchbus runpod delete --help")]
     public async Task A_mistake_is_named_with_where_to_look(string[] args, string mistake, string help)

@@ -14,6 +14,16 @@ internal static class HealthCommand
             Description = "Where the process listens.",
             HelpName = "URL",
             DefaultValueFactory = _ => new Uri("http://127.0.0.1:8080"),
+            CustomParser = result =>
+            {
+                if (Uri.TryCreate(result.Tokens[0].Value, UriKind.Absolute, out var given) && given.Scheme is "http" or "https")
+                {
+                    return given;
+                }
+
+                result.AddError($"--url is '{result.Tokens[0].Value}' and should be an address such as http://127.0.0.1:8080.");
+                return null;
+            },
         };
         var command = new Command("health", "Asks a BatchBus process whether it is ready: exit code 0, otherwise 1. Health checks of containers call it.") { url };
         command.SetAction((result, cancellationToken) => AskAsync(result.GetValue(url)!, cancellationToken));

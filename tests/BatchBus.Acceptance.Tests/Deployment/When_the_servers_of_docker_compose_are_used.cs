@@ -1,6 +1,9 @@
 using System.Diagnostics;
+using System.Net.Http.Json;
+using System.Text.Json;
 using System.Text.RegularExpressions;
 using BatchBus.Acceptance.Tests.Clients;
+using BatchBus.Acceptance.Tests.Serving;
 using BatchBus.TestServers;
 using StackExchange.Redis;
 
@@ -9,6 +12,7 @@ namespace BatchBus.Acceptance.Tests.Deployment;
 public sealed partial class When_the_servers_of_docker_compose_are_used
 {
     private readonly List<ChildProcess> _processes = [];
+    private PublishedProgram? _program;
     private ComposedServers? _started;
     private string _url = "";
 
@@ -17,12 +21,13 @@ public sealed partial class When_the_servers_of_docker_compose_are_used
     [OneTimeSetUp]
     public async Task StartAsync()
     {
+        _program = await PublishedProgram.PublishAsync();
         _started = await ComposedServers.StartAsync();
         foreach (var role in new[] { "orchestrator", "worker", "api" })
         {
             _url = $"http://127.0.0.1:{LoopbackPort.FindFree()}";
             var environment = new Dictionary<string, string>(Servers.Settings) { ["BatchBus__Roles"] = role, ["ASPNETCORE_URLS"] = _url };
-            _processes.Add(await ChildProcess.StartAsync("dotnet", [Path.Combine(AppContext.BaseDirectory, "batchbus.dll"), "serve"], environment));
+            _processes.Add(await _program.StartAsync(environment, "serve"));
         }
 
         using var http = new HttpClient();
@@ -55,6 +60,8 @@ public sealed partial class When_the_servers_of_docker_compose_are_used
         {
             await _started.DisposeAsync();
         }
+
+        _program?.Dispose();
     }
 
     [Test]
@@ -75,6 +82,35 @@ public sealed partial class When_the_servers_of_docker_compose_are_used
             Assert.That(queues.Select(queue => queue.Name), Is.SupersetOf(["model-mistral-7b", "model-llama-70b", "batch-state", "submit-batch"]));
             Assert.That(queues.Where(queue => queue.Name.EndsWith("_error", StringComparison.Ordinal)).Select(queue => queue.Messages), Is.All.Zero);
         }
+    }
+
+    [Test]
+    public async Task Should_keep_the_backlog_out_of_the_queues()
+    {
+        using var http = new HttpClient { BaseAddress = new Uri($"{_url}/v1/messages/batches/") };
+        var created = await http.PostAsJsonAsync(_url + "/v1/messages/batches", Leads.Batch(10_000, _ => "mistral-7b"));
+        var id = (await created.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("id").GetString();
+        await Eventually.ThatAsync(() => _processes.Any(process => process.Output.Contains($"{id} began", StringComparison.Ordinal)), "it is being executed");
+
+        var queues = await Servers.RabbitMq.QueuesAsync("batchbus");
+        var open = (await http.GetFromJsonAsync<JsonElement>(id)).GetProperty("request_counts").GetProperty("processing").GetInt32();
+        Assert.That(open, Is.EqualTo(10_000));
+        Assert.That(queues.Sum(queue => queue.Messages), Is.LessThan(100), "messages; the README says what they show");
+
+        await http.PostAsync($"{id}/cancel", null);
+        await Eventually.ThatAsync(async () => (await http.DeleteAsync(id)).IsSuccessStatusCode, "it is over and deleted");
+    }
+
+    [Test]
+    public async Task Should_be_healthy_as_the_image_asks()
+    {
+        var health = File.ReadLines(Path.Combine(Repository.Root, "infra", "docker", "Dockerfile")).Single(line => line.TrimStart().StartsWith("CMD [\"dotnet\"", StringComparison.Ordinal));
+        Assert.That(health, Does.EndWith("""["dotnet", "batchbus.dll", "health"]"""));
+
+        await using var asking = await _program!.StartAsync(new Dictionary<string, string>(), "health", "--url", _url);
+        await Eventually.ThatAsync(() => asking.HasExited, "it is told");
+
+        Assert.That(asking.Output, Does.Contain("\"status\":\"ready\""));
     }
 
     [Test]
