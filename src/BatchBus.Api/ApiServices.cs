@@ -1,9 +1,11 @@
 using BatchBus.Api.Batches.Cancel;
 using BatchBus.Api.Batches.Delete;
+using BatchBus.Api.Batches.Explain;
 using BatchBus.Api.Batches.Follow;
 using BatchBus.Api.Batches.List;
 using BatchBus.Api.Batches.Read;
 using BatchBus.Api.Batches.Results;
+using BatchBus.Api.Batches.Retry;
 using BatchBus.Api.Batches.Submit;
 using BatchBus.Api.Documentation;
 using BatchBus.Api.Errors;
@@ -15,6 +17,7 @@ using BatchBus.Webhooks;
 using MassTransit;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Mvc;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
@@ -48,14 +51,17 @@ public static class ApiServices
         services.AddSingleton<CancelBatchEndpoint>();
         services.AddSingleton<CreateTies>();
         services.AddSingleton<DeleteBatchEndpoint>();
+        services.AddSingleton<ExplainRequestEndpoint>();
         services.AddSingleton<FollowEndpoint>();
         services.AddSingleton<ListBatchesEndpoint>();
         services.AddSingleton<ModelsEndpoint>();
         services.AddSingleton<ResultsEndpoint>();
+        services.AddSingleton<RetryBatchEndpoint>();
         services.AddSingleton<SubmissionAnswers>();
         services.AddSingleton<SubmitBatchEndpoint>();
         services.AddSingleton<UsageEndpoint>();
         services.AddSingleton<UsagePrices>();
+        services.AddSingleton<WaitingRequests>();
         return services;
     }
 
@@ -74,6 +80,10 @@ public static class ApiServices
         batches.MapPost("/{id}/cancel", (HttpContext context, CancelBatchEndpoint endpoint, string id) => endpoint.HandleAsync(context, id));
         batches.MapDelete("/{id}", (HttpContext context, DeleteBatchEndpoint endpoint, string id) => endpoint.HandleAsync(context, id));
         batches.MapGet("/{id}", async (HttpContext context, BatchResponse response, string id) => await response.WriteAsync(context, await response.FindAsync(context, id)));
+        batches.MapPost("/{id}/retry", (HttpContext context, RetryBatchEndpoint endpoint, string id) => endpoint.HandleAsync(context, id));
+        batches.MapGet(
+            "/{id}/requests/{custom_id}",
+            (HttpContext context, ExplainRequestEndpoint endpoint, string id, [FromRoute(Name = "custom_id")] string customId) => endpoint.HandleAsync(context, id, customId));
         batches.MapGet("/{id}/results", (HttpContext context, ResultsEndpoint endpoint, string id) => endpoint.HandleAsync(context, id));
         batches.MapGet("/{id}/events", (HttpContext context, FollowEndpoint endpoint, string id) => endpoint.HandleAsync(context, id));
 

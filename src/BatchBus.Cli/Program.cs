@@ -2,6 +2,8 @@ using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Parsing;
 using BatchBus.Cli;
+using BatchBus.Cli.Batches;
+using BatchBus.Cli.Doctor;
 using BatchBus.Cli.Keys;
 using BatchBus.Cli.Running;
 using BatchBus.Cli.RunPod;
@@ -12,6 +14,14 @@ var root = new RootCommand("BatchBus runs Anthropic Message Batches on your own 
 {
     RunCommand.Create(),
     ServeCommand.Create(),
+    SubmitCommand.Create(),
+    WatchCommand.Create(),
+    ResultsCommand.Create(),
+    ListCommand.Create(),
+    CancelCommand.Create(),
+    RetryFailedCommand.Create(),
+    ExplainCommand.Create(),
+    DoctorCommand.Create(),
     SimulateCommand.Create(),
     KeysCommand.Create(),
     RunPodCommand.Create(),

@@ -22,6 +22,7 @@ using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
 using OpenTelemetry.Metrics;
 using Serilog;
 using Serilog.Events;
@@ -44,8 +45,7 @@ public static class BatchBusHost
         // Settings are read once; watching for changes would watch the whole working directory.
         var builder = WebApplication.CreateSlimBuilder([.. args, "--hostBuilder:reloadConfigOnChange=false"]);
         configure?.Invoke(builder.Configuration);
-        var settings = HostSettings.Read(builder.Configuration);
-        RefuseOpenDoor(builder.Configuration);
+        var settings = builder.AddSettings();
         builder.AddLogging();
         builder.WebHost.UseKestrel(kestrel => kestrel.AddServerHeader = false);
         if (string.IsNullOrEmpty(builder.Configuration["urls"]) && !builder.Configuration.GetSection("Kestrel:Endpoints").Exists())
@@ -54,15 +54,6 @@ public static class BatchBusHost
         }
 
         var services = builder.Services;
-        services.AddSingleton(settings);
-
-        // Before the others, who would bring the system's clock: this one is everybody's.
-        services.AddBatchBusStorage();
-        services.AddOptions<UsageOptions>()
-            .Bind(builder.Configuration.GetSection(UsageOptions.Section))
-            .Validate(options => options.UsageRetention > TimeSpan.Zero && options.UsageRetention <= UsageOptions.Longest, $"{UsageOptions.Section}:UsageRetention must be more than 0 and at most {UsageOptions.Longest.TotalDays:0} days.")
-            .ValidateOnStart();
-        services.AddBatchBusInference(builder.Configuration);
         services.AddHealthChecks().AddCheck<RedisHealth>("redis", tags: [ReadyTag]).AddCheck<EndpointHealth>("endpoints", tags: [ReadyTag]);
         services.AddOpenTelemetry().WithMetrics(metrics => metrics.AddMeter(WorkerServices.Meter).AddPrometheusExporter());
         services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(30));
@@ -85,6 +76,40 @@ public static class BatchBusHost
 
         app.Lifetime.ApplicationStarted.Register(() => app.Announce(settings));
         return app;
+    }
+
+    /// <summary>Reads and checks the settings as a start would, and starts nothing.</summary>
+    /// <param name="args">Settings from the command line, <c>--name value</c>.</param>
+    /// <exception cref="InvalidSettingsException">The settings do not allow a start.</exception>
+    public static InspectedSettings Inspect(string[] args)
+    {
+        var builder = WebApplication.CreateSlimBuilder([.. args, "--hostBuilder:reloadConfigOnChange=false"]);
+        var settings = builder.AddSettings();
+        builder.Services.AddRoles(settings, builder.Configuration);
+        using var services = builder.Services.BuildServiceProvider();
+        services.GetService<IStartupValidator>()?.Validate();
+        var models = services.GetRequiredService<IOptionsMonitor<ModelOptions>>();
+        var catalog = services.GetRequiredService<ModelCatalog>();
+        return new InspectedSettings(
+            settings, builder.Configuration["urls"] is { Length: > 0 } urls ? urls : DefaultUrl, catalog.Models, catalog.Models.ToDictionary(model => model.Name, model => models.Get(model.Name)));
+    }
+
+    /// <summary>What a process needs of its settings, whatever its roles and servers.</summary>
+    private static HostSettings AddSettings(this WebApplicationBuilder builder)
+    {
+        var settings = HostSettings.Read(builder.Configuration);
+        RefuseOpenDoor(builder.Configuration);
+        var services = builder.Services;
+        services.AddSingleton(settings);
+
+        // Before the others, who would bring the system's clock: this one is everybody's.
+        services.AddBatchBusStorage();
+        services.AddOptions<UsageOptions>()
+            .Bind(builder.Configuration.GetSection(UsageOptions.Section))
+            .Validate(options => options.UsageRetention > TimeSpan.Zero && options.UsageRetention <= UsageOptions.Longest, $"{UsageOptions.Section}:UsageRetention must be more than 0 and at most {UsageOptions.Longest.TotalDays:0} days.")
+            .ValidateOnStart();
+        services.AddBatchBusInference(builder.Configuration);
+        return settings;
     }
 
     /// <summary>Without keys anybody who can connect is let in, so only this machine may be able to connect.</summary>

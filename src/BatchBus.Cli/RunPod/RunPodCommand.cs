@@ -1,5 +1,4 @@
 using System.CommandLine;
-using Spectre.Console;
 
 namespace BatchBus.Cli.RunPod;
 
@@ -84,14 +83,7 @@ internal static class RunPodCommand
             return ExitCodes.Succeeded;
         }
 
-        var console = AnsiConsole.Console;
-        if (Console.IsOutputRedirected)
-        {
-            // Without a terminal there is no width to keep to; the usual guess of 80 columns would break the table's lines.
-            console.Profile.Width = 140;
-        }
-
-        await new EndpointStatus(client, console, Console.Out).ShowAsync(names.Length == 0 ? endpoints : Pick(endpoints, names), cancellationToken);
+        await new EndpointStatus(client, Terminal.Output(), Console.Out).ShowAsync(names.Length == 0 ? endpoints : Pick(endpoints, names), cancellationToken);
         return ExitCodes.Succeeded;
     }
 

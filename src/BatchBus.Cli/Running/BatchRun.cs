@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using BatchBus.Api.Keys;
+using BatchBus.Cli.Batches;
 using BatchBus.Contracts;
 using BatchBus.Host;
 using BatchBus.Inference.Catalog;
@@ -31,7 +32,7 @@ internal sealed class BatchRun(RunOptions options, IAnsiConsole console, TimePro
             await Console.Error.WriteLineAsync("Interrupted. Start the same command again to resume.");
             return ExitCodes.Failed;
         }
-        catch (RunFailure failure)
+        catch (CommandFailure failure)
         {
             await Console.Error.WriteLineAsync(failure.Message);
             return ExitCodes.Failed;
@@ -58,7 +59,7 @@ internal sealed class BatchRun(RunOptions options, IAnsiConsole console, TimePro
         await app.StartAsync(cancellationToken);
         try
         {
-            using var client = new BatchClient(app.Urls.First(), apiKey);
+            using var client = new BatchClient(app.Urls.First(), apiKey, time);
             record = await SubmitOrResumeAsync(record, file, ledger, key, client, cancellationToken);
             return await FollowAsync(record, ledger, client, cancellationToken);
         }
@@ -72,12 +73,12 @@ internal sealed class BatchRun(RunOptions options, IAnsiConsole console, TimePro
     {
         if (options.Output == Path.GetFullPath(options.File))
         {
-            throw new RunFailure($"The results would replace {options.File} itself. Choose another --output.");
+            throw new CommandFailure($"The results would replace {options.File} itself. Choose another --output.");
         }
 
         if (!Directory.Exists(Path.GetDirectoryName(options.Output)) || Directory.Exists(options.Output))
         {
-            throw new RunFailure($"The results cannot go to {options.Output}: --output names a file in a folder that exists.");
+            throw new CommandFailure($"The results cannot go to {options.Output}: --output names a file in a folder that exists.");
         }
     }
 
@@ -169,9 +170,9 @@ internal sealed class BatchRun(RunOptions options, IAnsiConsole console, TimePro
         try
         {
             var idempotencyKey = repeat == 0 ? key : string.Create(CultureInfo.InvariantCulture, $"{key}-{repeat}");
-            record = record with { BatchId = await client.CreateAsync(file, options.Stage, idempotencyKey, cancellationToken) };
+            record = record with { BatchId = BatchCommand.IdOf(await client.CreateAsync(file, options.Stage, idempotencyKey, cancellationToken)) };
         }
-        catch (RunFailure)
+        catch (CommandFailure)
         {
             // Refused, so there is no batch to look for.
             ledger.Restore(earlier);
@@ -186,9 +187,8 @@ internal sealed class BatchRun(RunOptions options, IAnsiConsole console, TimePro
     private async Task<int> FollowAsync(RunRecord record, RunLedger ledger, BatchClient client, CancellationToken cancellationToken)
     {
         var id = record.BatchId!;
-        var ended = await new ProgressDisplay(console, time).ShowAsync(client.FollowAsync(id, cancellationToken), cancellationToken);
-        await using var results = await client.ResultsAsync(id, cancellationToken);
-        var counts = await ResultsFile.WriteAsync(results, options.Output, cancellationToken);
+        var ended = await new ProgressDisplay(console, time).ShowAsync(client.FollowAsync(id, cancellationToken).Select(update => update.Progress()), cancellationToken);
+        var counts = await ResultsFile.WriteAsync(client.ResultLinesAsync(id, partial: false, from: 0, cancellationToken), options.Output, cancellationToken);
         ledger.Write(record with { IsWritten = true });
 
         new Summary(console).Show(ended);

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using Spectre.Console;
 
 namespace BatchBus.Cli.Running;
 
@@ -43,21 +42,9 @@ internal static class RunCommand
                 Path.GetFullPath(result.GetValue(output) ?? $"{Path.GetFileNameWithoutExtension(path)}.results.jsonl"),
                 result.GetValue(data),
                 result.GetValue(again));
-            return new BatchRun(options, Terminal(), TimeProvider.System).ExecuteAsync(cancellationToken);
+            return new BatchRun(options, Terminal.Output(), TimeProvider.System).ExecuteAsync(cancellationToken);
         });
         return command;
-    }
-
-    private static IAnsiConsole Terminal()
-    {
-        var console = AnsiConsole.Console;
-        if (Console.IsOutputRedirected)
-        {
-            // Without a terminal there is no width to keep to; the usual guess of 80 columns would break the table's lines.
-            console.Profile.Width = 140;
-        }
-
-        return console;
     }
 
     private static Option<IReadOnlyDictionary<string, string>> Pairs(string name, string form, string description) => new(name)

@@ -23,7 +23,7 @@ internal sealed class RunLedger(string dataDirectory, string key)
         }
         catch (JsonException)
         {
-            throw new RunFailure($"{_path} cannot be understood, so it is unclear which batch belongs to the file. Delete it to run the file anew.");
+            throw new CommandFailure($"{_path} cannot be understood, so it is unclear which batch belongs to the file. Delete it to run the file anew.");
         }
     }
 

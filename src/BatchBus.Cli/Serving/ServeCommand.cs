@@ -34,9 +34,9 @@ internal static class ServeCommand
     }
 
     /// <summary>The first token that the configuration would silently ignore.</summary>
-    private static string? FirstStranger(string[] tokens)
+    public static string? FirstStranger(IReadOnlyList<string> tokens)
     {
-        for (var i = 0; i < tokens.Length; i++)
+        for (var i = 0; i < tokens.Count; i++)
         {
             if (!tokens[i].StartsWith("--", StringComparison.Ordinal)
                 || !Settings.Any(setting => tokens[i].AsSpan(2).StartsWith(setting, StringComparison.OrdinalIgnoreCase)))
@@ -44,7 +44,7 @@ internal static class ServeCommand
                 return tokens[i];
             }
 
-            if (!tokens[i].Contains('=', StringComparison.Ordinal) && ++i == tokens.Length)
+            if (!tokens[i].Contains('=', StringComparison.Ordinal) && ++i == tokens.Count)
             {
                 return tokens[i - 1];
             }

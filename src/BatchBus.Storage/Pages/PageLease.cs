@@ -61,6 +61,51 @@ public sealed record PageEntries(long Now, IReadOnlyDictionary<string, string> E
         return left <= 0 || left > longest.TotalMilliseconds;
     }
 
+    /// <summary>Where a request without a result is.</summary>
+    /// <param name="lane">Its lane.</param>
+    /// <param name="position">Its position in the lane.</param>
+    public RequestPlace PlaceOf(int lane, int position)
+    {
+        var nowhere = new RequestPlace(
+            RequestPlaceState.Waiting,
+            0,
+            0,
+            null,
+            0,
+            TimeSpan.Zero,
+            Entries.TryGetValue(PageStore.JobField(new Page(default, lane, 0, 0), position), out var job) ? SubmittedJob.Parse(job) : null,
+            Entries.TryGetValue(PageStore.FailureField(lane, position), out var failure) ? CallFailure.Parse(failure) : null);
+        foreach (var (name, entry) in Entries)
+        {
+            if (name.Split(':') is [var laneOf, var from, var count]
+                && int.TryParse(laneOf, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number == lane
+                && int.Parse(from, CultureInfo.InvariantCulture) is var first && position >= first
+                && int.Parse(count, CultureInfo.InvariantCulture) is var length && position < first + length)
+            {
+                var parts = entry.Split('|', 4);
+                var left = TimeSpan.FromMilliseconds(Math.Max(0, long.Parse(parts[1], CultureInfo.InvariantCulture) - Now));
+                var state = (entry[0], left > TimeSpan.Zero) switch
+                {
+                    ('l', true) => RequestPlaceState.WithWorker,
+                    ('l', false) => RequestPlaceState.Lapsed,
+                    ('d', _) => RequestPlaceState.Deferred,
+                    _ => RequestPlaceState.SentAgain,
+                };
+                return nowhere with
+                {
+                    State = state,
+                    From = first,
+                    Count = length,
+                    Worker = entry[0] == 'l' ? parts[3] : null,
+                    Attempt = int.Parse(parts[2], CultureInfo.InvariantCulture),
+                    Left = left,
+                };
+            }
+        }
+
+        return nowhere;
+    }
+
     /// <summary>How long a page's lease lives unless it is renewed; longer than any where it has none.</summary>
     /// <param name="entry">The page's entry, null where it has none.</param>
     public TimeSpan LeaseLeft(string? entry)

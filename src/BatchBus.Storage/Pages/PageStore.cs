@@ -71,9 +71,13 @@ public sealed class PageStore(IConnectionMultiplexer redis)
     public Task DeferAsync(Page page, string owner, TimeSpan delay, bool endpointFailed)
         => Defer.RunAsync(Database, [new BatchKeys(page.BatchId).Pages], [page.Name, owner, (long)delay.TotalMilliseconds, endpointFailed ? 1 : 0]);
 
-    /// <summary>Forgets a page whose completion has been reported, and the jobs that were submitted for it.</summary>
+    /// <summary>Forgets a page whose completion has been reported, with the jobs that were submitted for it and the calls that failed.</summary>
     public Task ForgetAsync(Page page) => Database.HashDeleteAsync(
-        new BatchKeys(page.BatchId).Pages, [page.Name, .. Enumerable.Range(page.From, page.Count).Select(position => (RedisValue)JobField(page, position))]);
+        new BatchKeys(page.BatchId).Pages,
+        [page.Name, .. Enumerable.Range(page.From, page.Count).SelectMany(position => new RedisValue[] { JobField(page, position), FailureField(page.Lane, position) })]);
+
+    /// <summary>Notes how the last call for a request failed, for people who ask why it has no result yet.</summary>
+    public Task NoteFailureAsync(Page page, int position, CallFailure failure) => NoteAsync(page, FailureField(page.Lane, position), failure.Format());
 
     /// <summary>Notes the job that was submitted for a request, in place of an earlier one.</summary>
     public Task NoteJobAsync(Page page, int position, SubmittedJob job) => NoteAsync(page, JobField(page, position), $"{job.Endpoint}|{job.Id}");
@@ -81,7 +85,7 @@ public sealed class PageStore(IConnectionMultiplexer redis)
     /// <summary>The jobs that were submitted for requests of a page, by position; some may be over.</summary>
     public async Task<IReadOnlyDictionary<int, SubmittedJob>> JobsAsync(Page page)
         => (await NotesAsync(page, JobField)).ToDictionary(
-            noted => noted.Position, noted => ((string)noted.Note!).Split('|') is var parts ? new SubmittedJob(parts[0], parts[1]) : default);
+            noted => noted.Position, noted => SubmittedJob.Parse(noted.Note!));
 
     /// <summary>Lets every lease of a batch lapse: for a start at which nobody else can be alive.</summary>
     public async Task LapseAllAsync(Guid batchId)
@@ -127,6 +131,8 @@ public sealed class PageStore(IConnectionMultiplexer redis)
     }
 
     internal static string JobField(Page page, int position) => string.Create(CultureInfo.InvariantCulture, $"job:{page.Lane}:{position}");
+
+    internal static string FailureField(int lane, int position) => string.Create(CultureInfo.InvariantCulture, $"failure:{lane}:{position}");
 
     private static string DeathsField(Page page, int position) => string.Create(CultureInfo.InvariantCulture, $"deaths:{page.Lane}:{position}");
 

@@ -1,3 +1,5 @@
+using System.Text;
+
 namespace BatchBus.Storage.Requests;
 
 /// <summary>
@@ -24,6 +26,28 @@ internal static class RequestChunk
         writer.Number(request.Rule);
         writer.Text(request.CustomId);
         writer.Text(request.Failure);
+    }
+
+    /// <summary>Looks for a request by its name without keeping any; the request that is returned comes without its parameters.</summary>
+    /// <param name="content">The chunk, unpacked.</param>
+    /// <param name="customId">The name, UTF-8.</param>
+    public static (int Offset, StoredRequest Request)? Find(ReadOnlyMemory<byte> content, ReadOnlySpan<byte> customId)
+    {
+        var reader = new PayloadReader(content);
+        for (var offset = 0; !reader.AtEnd; offset++)
+        {
+            var index = reader.Int();
+            var rule = (byte)reader.Number(byte.MaxValue);
+            var name = reader.Bytes();
+            var failure = reader.Bytes();
+            _ = reader.Bytes(); // the parameters
+            if (name.Span.SequenceEqual(customId))
+            {
+                return (offset, new StoredRequest(index, Encoding.UTF8.GetString(customId), rule, Encoding.UTF8.GetString(failure.Span), default));
+            }
+        }
+
+        return null;
     }
 
     public static List<StoredRequest> Read(ReadOnlyMemory<byte> packed) => ReadContent(Payload.Unpack(packed));

@@ -1,3 +1,4 @@
+using System.Text;
 using BatchBus.Storage.Batches;
 using StackExchange.Redis;
 
@@ -42,6 +43,29 @@ public sealed class RequestStore(IConnectionMultiplexer redis)
         }
 
         return requests;
+    }
+
+    /// <summary>
+    /// Finds a request by its name; null where the batch has none of that name, or no requests any more. No index of names is kept, which
+    /// every create would pay for: this goes through the stored requests, a few chunks at a time, until it is found. A batch of 100,000
+    /// requests of 1.5 KB takes about a second.
+    /// </summary>
+    public async Task<LocatedRequest?> FindAsync(BatchRecord record, string customId, CancellationToken cancellationToken)
+    {
+        var name = Encoding.UTF8.GetBytes(customId);
+        foreach (var lane in record.Lanes)
+        {
+            await foreach (var (start, content) in BlockStream.ReadAsync(redis.GetDatabase(), new BatchKeys(record.BatchId).Requests(lane.Number), 0, lane.Count))
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                if (RequestChunk.Find(content, name) is { } found)
+                {
+                    return new LocatedRequest(lane, start + found.Offset, found.Request);
+                }
+            }
+        }
+
+        return null;
     }
 
     /// <summary>Reads requests of a lane one by one, in order.</summary>

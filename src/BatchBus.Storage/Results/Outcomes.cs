@@ -10,6 +10,7 @@ internal static class Outcomes
     private const int FieldLength = 32;
 
     private const byte None = (byte)'.';
+    private const byte Succeeded = (byte)'s';
 
     /// <summary>Per request of a range, whether it has a result.</summary>
     /// <param name="outcomes">One character per request of the range.</param>
@@ -36,7 +37,17 @@ internal static class Outcomes
     /// <param name="fields">The values of <see cref="Fields"/>.</param>
     /// <param name="from">First position of the range.</param>
     /// <param name="count">Its length.</param>
-    public static bool[] Finished(RedisValue[] fields, int from, int count)
+    public static bool[] Finished(RedisValue[] fields, int from, int count) => Finished(Range(fields, from, count));
+
+    /// <summary>The places within a range of the requests that have not succeeded.</summary>
+    /// <inheritdoc cref="Finished(RedisValue[], int, int)"/>
+    public static IEnumerable<int> NotSucceeded(RedisValue[] fields, int from, int count)
+    {
+        var outcomes = Range(fields, from, count);
+        return Enumerable.Range(0, count).Where(i => outcomes[i] != Succeeded);
+    }
+
+    private static byte[] Range(RedisValue[] fields, int from, int count)
     {
         var outcomes = new byte[fields.Length * FieldLength];
         outcomes.AsSpan().Fill(None);
@@ -45,6 +56,6 @@ internal static class Outcomes
             ((byte[]?)fields[i])?.CopyTo(outcomes, i * FieldLength);
         }
 
-        return Finished(outcomes.AsSpan(from % FieldLength, count));
+        return outcomes.AsSpan(from % FieldLength, count).ToArray();
     }
 }

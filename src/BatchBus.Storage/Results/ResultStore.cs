@@ -16,6 +16,8 @@ public sealed class ResultStore(IConnectionMultiplexer redis, RequestStore reque
     /// <summary>A block takes no further result beyond so many bytes of lines: who reads it holds it whole.</summary>
     private const int MaxBlockBytes = 1 << 20;
 
+    private const int OutcomesAtOnce = 4096;
+
     private static readonly Script Compact = Script.Load("compact_results");
     private static readonly Script Store = Script.Load("store_results");
 
@@ -142,6 +144,32 @@ public sealed class ResultStore(IConnectionMultiplexer redis, RequestStore reque
             foreach (var lane in lanes)
             {
                 await lane.DisposeAsync();
+            }
+        }
+    }
+
+    /// <summary>
+    /// The requests of a closed batch that did not succeed, lane by lane; what is no longer kept is left out. Holds a few chunks at a time;
+    /// a request is valid until the next is asked for.
+    /// </summary>
+    public async IAsyncEnumerable<(Lane Lane, StoredRequest Request)> NotSucceededAsync(
+        BatchRecord record, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        foreach (var lane in record.Lanes)
+        {
+            await using var submitted = requests.Follow(record.BatchId, lane);
+            for (var from = 0; from < lane.Count; from += OutcomesAtOnce)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                var count = Math.Min(OutcomesAtOnce, lane.Count - from);
+                var outcomes = await Database.HashGetAsync(new BatchKeys(record.BatchId).Results(lane.Number), Outcomes.Fields(from, count));
+                foreach (var place in Outcomes.NotSucceeded(outcomes, from, count))
+                {
+                    if (await submitted.ReadAsync(from + place) is { } request)
+                    {
+                        yield return (lane, request);
+                    }
+                }
             }
         }
     }

@@ -8,6 +8,7 @@ using BatchBus.Storage.Results;
 using BatchBus.Worker.Endpoints;
 using BatchBus.Worker.Leases;
 using Microsoft.Extensions.Logging;
+using StackExchange.Redis;
 
 namespace BatchBus.Worker.Execution;
 
@@ -201,6 +202,7 @@ internal sealed partial class PageExecution(
 
                         var pause = Pause(failures, policy.BlamesEndpoint ? LongestPauseOfEndpoint : LongestPause, failed.RetryAfter);
                         Log.CallFailed(logger, BatchId.Format(Page.BatchId), request.CustomId, held.Model, failed.Error, failed.Message, pause.TotalSeconds);
+                        _ = NoteFailureAsync(position, new CallFailure(failures + 1, $"{failed.Error}: {failed.Message}"));
                         await Task.Delay(pause, time, held.Withdrawn);
                         break;
                     default:
@@ -271,6 +273,19 @@ internal sealed partial class PageExecution(
     {
         _jobs[position] = job;
         return StoreRetry.RunAsync(() => pages.NoteJobAsync(Page, position, job), time, logger, cancellationToken);
+    }
+
+    /// <summary>Only people ask for it, so nothing waits for it or depends on it.</summary>
+    private async Task NoteFailureAsync(int position, CallFailure failure)
+    {
+        try
+        {
+            await pages.NoteFailureAsync(Page, position, failure);
+        }
+        catch (Exception exception) when (exception is RedisException or RedisTimeoutException)
+        {
+            // The failure is in the log.
+        }
     }
 
     /// <summary>Frees the endpoints of jobs whose answers nobody will keep.</summary>

@@ -14,7 +14,7 @@ internal sealed record BatchEnvelope(bool HasRequests, int RequestCount, string?
 /// <summary>The rules of the envelope; the first that is broken is what the caller hears of.</summary>
 internal sealed class BatchEnvelopeValidator : AbstractValidator<BatchEnvelope>
 {
-    private const long LongestWindow = 7 * 24 * 60 * 60;
+    public const long LongestWindow = 7 * 24 * 60 * 60;
     private const int LongestShown = 100;
 
     public BatchEnvelopeValidator(ModelCatalog catalog)

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.CompilerServices;
 using BatchBus.Api.Errors;
 using BatchBus.Contracts;
 using BatchBus.Inference.Catalog;
@@ -39,10 +40,21 @@ internal sealed partial class BatchIntake(
     /// <param name="cancellationToken">Ends the wait for entries; without effect from the commit on.</param>
     /// <exception cref="ApiException">It is refused, and nothing of it is left.</exception>
     /// <exception cref="UnknownFateException">It cannot be told whether it was committed.</exception>
-    public async Task<BatchRecord> TakeInAsync(
+    public Task<BatchRecord> TakeInAsync(
         BatchUpload upload,
         string workspace,
         IAsyncEnumerable<ReadOnlyMemory<byte>> entries,
+        Func<BatchEnvelope> envelope,
+        Func<Task<BatchRecord?>>? beforeCommit,
+        CancellationToken cancellationToken)
+        => TakeInAsync(upload, workspace, RouteAsync(entries, cancellationToken), envelope, beforeCommit, cancellationToken);
+
+    /// <summary>Takes in a batch of requests that are checked and routed.</summary>
+    /// <inheritdoc cref="TakeInAsync(BatchUpload, string, IAsyncEnumerable{ReadOnlyMemory{byte}}, Func{BatchEnvelope}, Func{Task{BatchRecord?}}?, CancellationToken)"/>
+    public async Task<BatchRecord> TakeInAsync(
+        BatchUpload upload,
+        string workspace,
+        IAsyncEnumerable<RoutedRequest> requests,
         Func<BatchEnvelope> envelope,
         Func<Task<BatchRecord?>>? beforeCommit,
         CancellationToken cancellationToken)
@@ -50,7 +62,7 @@ internal sealed partial class BatchIntake(
         BatchRecord record;
         try
         {
-            await StoreAsync(upload, entries, cancellationToken);
+            await StoreAsync(upload, requests, cancellationToken);
             await CheckAsync(workspace, envelope(), cancellationToken);
             if (beforeCommit is not null && await beforeCommit() is { } earlier)
             {
@@ -72,13 +84,12 @@ internal sealed partial class BatchIntake(
         return record;
     }
 
-    private async Task StoreAsync(BatchUpload upload, IAsyncEnumerable<ReadOnlyMemory<byte>> entries, CancellationToken cancellationToken)
+    private async IAsyncEnumerable<RoutedRequest> RouteAsync(IAsyncEnumerable<ReadOnlyMemory<byte>> entries, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var customIds = new Dictionary<string, int>(StringComparer.Ordinal);
-        var extendedAt = time.GetTimestamp();
         await foreach (var entry in entries.WithCancellation(cancellationToken))
         {
-            var index = upload.Count;
+            var index = customIds.Count;
             var request = SubmittedRequestReader.Read(entry, index);
             if (!customIds.TryAdd(request.CustomId, index))
             {
@@ -88,10 +99,19 @@ internal sealed partial class BatchIntake(
             }
 
             var route = router.Route(request.ModelHint, request.Stage, request.Model);
-            await upload.AddAsync(
+            yield return new RoutedRequest(
                 route.Model,
                 route.YieldsToBatchStage,
                 new StoredRequest(index, request.CustomId, (byte)route.Rule, route.Failure?.Message ?? "", request.Parameters));
+        }
+    }
+
+    private async Task StoreAsync(BatchUpload upload, IAsyncEnumerable<RoutedRequest> requests, CancellationToken cancellationToken)
+    {
+        var extendedAt = time.GetTimestamp();
+        await foreach (var (model, yieldsToBatchStage, request) in requests.WithCancellation(cancellationToken))
+        {
+            await upload.AddAsync(model, yieldsToBatchStage, request);
             if (time.GetElapsedTime(extendedAt) > ExtendInterval)
             {
                 extendedAt = time.GetTimestamp();

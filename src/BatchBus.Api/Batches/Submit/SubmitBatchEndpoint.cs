@@ -5,7 +5,6 @@ using BatchBus.Api.Batches.Read;
 using BatchBus.Api.Errors;
 using BatchBus.Api.Keys;
 using BatchBus.Storage.Batches;
-using BatchBus.Storage.Limits;
 using BatchBus.Storage.Submissions;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
@@ -22,7 +21,7 @@ internal sealed partial class SubmitBatchEndpoint(
     BatchStore batches,
     SubmissionStore submissions,
     CreateTies ties,
-    LimitStore limits,
+    WaitingRequests waiting,
     BatchIntake intake,
     BatchResponse response,
     IOptions<ApiOptions> options,
@@ -31,8 +30,6 @@ internal sealed partial class SubmitBatchEndpoint(
 {
     /// <summary>What may pass between a client's giving up and its repetition, beyond its own time-out.</summary>
     private static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(60);
-
-    private static readonly TimeSpan QueueRetry = TimeSpan.FromSeconds(30);
 
     public async Task HandleAsync(HttpContext context)
     {
@@ -108,7 +105,7 @@ internal sealed partial class SubmitBatchEndpoint(
                 throw ApiException.Overloaded("The upload took too long to be heard of, and another with its Idempotency-Key went ahead. Try again.");
             }
 
-            await QueueAsync(caller, upload.BatchId, body.Envelope.RequestCount);
+            await waiting.AddAsync(caller, upload.BatchId, body.Envelope.RequestCount);
             return null;
         }
     }
@@ -155,39 +152,9 @@ internal sealed partial class SubmitBatchEndpoint(
                 await submissions.RecordAsync(workspace, name, upload.BatchId, CreateTies.Lease, memory);
             }
 
-            await QueueAsync(caller, upload.BatchId, body.Envelope.RequestCount);
+            await waiting.AddAsync(caller, upload.BatchId, body.Envelope.RequestCount);
             return null;
         }
-    }
-
-    /// <summary>Counts the requests of a batch among those that wait, where a key of the workspace has a limit for that.</summary>
-    /// <exception cref="ApiException">They are more than may wait.</exception>
-    private async Task QueueAsync(Caller caller, Guid batchId, int requests)
-    {
-        if (caller.SmallestWaiting is not { } smallest)
-        {
-            return;
-        }
-
-        if (requests > caller.MaxWaitingRequests)
-        {
-            // Waiting would not help, and a 429 would be tried again.
-            throw ApiException.InvalidRequest($"requests: List should have at most {caller.MaxWaitingRequests} items with this API key. Split the batch.");
-        }
-
-        var waiting = await limits.AddWaitingAsync(caller.Workspace, batchId, requests, caller.MaxWaitingRequests ?? smallest);
-        if (waiting is null)
-        {
-            return;
-        }
-
-        if (caller.MaxWaitingRequests is { } most)
-        {
-            throw ApiException.RateLimited(
-                $"{waiting} requests of this workspace are waiting in batches already, and {most} may with this API key. Submit this batch when others have ended.", QueueRetry);
-        }
-
-        await limits.AddWaitingAsync(caller.Workspace, batchId, requests, long.MaxValue);
     }
 
     /// <summary>Where this fails, the tie gives way by itself once its lease has lapsed.</summary>
@@ -196,10 +163,7 @@ internal sealed partial class SubmitBatchEndpoint(
         try
         {
             await submissions.ReleaseAsync(caller.Workspace, name, batchId);
-            if (caller.SmallestWaiting is not null)
-            {
-                await limits.RemoveWaitingAsync(caller.Workspace, batchId);
-            }
+            await waiting.RemoveAsync(caller, batchId);
         }
         catch (Exception error) when (error is RedisException or RedisTimeoutException)
         {

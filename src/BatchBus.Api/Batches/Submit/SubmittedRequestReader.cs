@@ -86,8 +86,8 @@ internal static class SubmittedRequestReader
             throw Invalid(index, ".params", "Field required");
         }
 
-        var (model, nested) = ReadRouting(parameters.Value.Span);
-        return new SubmittedRequest(customId, own.ModelHint ?? nested.ModelHint, own.Stage ?? nested.Stage, model, parameters.Value);
+        var nested = ReadRouting(parameters.Value.Span);
+        return new SubmittedRequest(customId, own.ModelHint ?? nested.ModelHint, own.Stage ?? nested.Stage, nested.Model, parameters.Value);
     }
 
     private static string ReadCustomId(ref Utf8JsonReader reader, int index)
@@ -108,7 +108,8 @@ internal static class SubmittedRequestReader
             : throw Invalid(index, ".custom_id", "String should match pattern '^[a-zA-Z0-9_-]{1,64}$'");
     }
 
-    private static (string? Model, Metadata Metadata) ReadRouting(ReadOnlySpan<byte> parameters)
+    /// <summary>What the params say of where the request goes.</summary>
+    public static (string? ModelHint, string? Stage, string? Model) ReadRouting(ReadOnlySpan<byte> parameters)
     {
         string? model = null;
         Metadata metadata = default;
@@ -133,7 +134,7 @@ internal static class SubmittedRequestReader
             }
         }
 
-        return (model, metadata);
+        return (metadata.ModelHint, metadata.Stage, model);
     }
 
     private static Metadata ReadMetadata(ref Utf8JsonReader reader)

@@ -1,6 +1,6 @@
 using System.Text.Json.Serialization;
 
-namespace BatchBus.Cli.Running;
+namespace BatchBus.Cli.Batches;
 
 /// <summary>How far a batch is, as its event stream tells.</summary>
 /// <param name="Total">Number of requests.</param>

@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace BatchBus.Cli.Running;
+namespace BatchBus.Cli.Batches;
 
 /// <summary>Times for people.</summary>
 internal static class Duration

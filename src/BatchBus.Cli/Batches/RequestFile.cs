@@ -4,7 +4,7 @@ using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using System.Text.Json;
 
-namespace BatchBus.Cli.Running;
+namespace BatchBus.Cli.Batches;
 
 /// <summary>A file of requests, one JSON object per line. Read twice and never held: once to check it, once to send it.</summary>
 internal sealed class RequestFile
@@ -30,12 +30,12 @@ internal sealed class RequestFile
     /// <summary>SHA-256 of the requests, in hexadecimal digits.</summary>
     public string Hash { get; }
 
-    /// <exception cref="RunFailure">It cannot be read, is empty, or has a line that is no JSON object.</exception>
+    /// <exception cref="CommandFailure">It cannot be read, is empty, or has a line that is no JSON object.</exception>
     public static async Task<RequestFile> CheckAsync(string path, CancellationToken cancellationToken)
     {
         if (Directory.Exists(path))
         {
-            throw new RunFailure($"{path} is a folder. Name a file of requests, one JSON object per line.");
+            throw new CommandFailure($"{path} is a folder. Name a file of requests, one JSON object per line.");
         }
 
         try
@@ -46,7 +46,7 @@ internal sealed class RequestFile
             {
                 if (Problem(line) is { } problem)
                 {
-                    throw new RunFailure(
+                    throw new CommandFailure(
                         $"{path}, line {number}: {problem} Each line is one request: {{\"custom_id\": \"…\", \"params\": {{\"max_tokens\": …, \"messages\": […]}}}}.");
                 }
 
@@ -61,15 +61,15 @@ internal sealed class RequestFile
 
             return count > 0
                 ? new RequestFile(path, count, Convert.ToHexStringLower(hash.GetCurrentHash()))
-                : throw new RunFailure($"{path} is empty. It needs at least one request, one JSON object per line.");
+                : throw new CommandFailure($"{path} is empty. It needs at least one request, one JSON object per line.");
         }
         catch (Exception exception) when (exception is FileNotFoundException or DirectoryNotFoundException)
         {
-            throw new RunFailure($"{path} does not exist. Check the path; it is read from the current folder, {Environment.CurrentDirectory}.");
+            throw new CommandFailure($"{path} does not exist. Check the path; it is read from the current folder, {Environment.CurrentDirectory}.");
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            throw new RunFailure($"{path} cannot be read: {exception.Message}");
+            throw new CommandFailure($"{path} cannot be read: {exception.Message}");
         }
     }
 

@@ -2,7 +2,7 @@ using System.Globalization;
 using Spectre.Console;
 using Spectre.Console.Rendering;
 
-namespace BatchBus.Cli.Running;
+namespace BatchBus.Cli.Batches;
 
 /// <summary>Shows a batch under way: on a terminal a live bar per model, otherwise a line every few seconds.</summary>
 internal sealed class ProgressDisplay(IAnsiConsole console, TimeProvider time)
@@ -11,9 +11,9 @@ internal sealed class ProgressDisplay(IAnsiConsole console, TimeProvider time)
 
     /// <summary>Shows the updates until they end, and returns the last.</summary>
     public async Task<BatchProgress> ShowAsync(IAsyncEnumerable<BatchProgress> updates, CancellationToken cancellationToken)
-        => Console.IsOutputRedirected || !console.Profile.Capabilities.Ansi
-            ? await ShowLinesAsync(updates, cancellationToken)
-            : await ShowBarsAsync(updates);
+        => console.Profile.Out.IsTerminal && console.Profile.Capabilities.Ansi
+            ? await ShowBarsAsync(updates)
+            : await ShowLinesAsync(updates, cancellationToken);
 
     private async Task<BatchProgress> ShowBarsAsync(IAsyncEnumerable<BatchProgress> updates)
     {

@@ -1,7 +1,7 @@
 using System.Globalization;
 using Spectre.Console;
 
-namespace BatchBus.Cli.Running;
+namespace BatchBus.Cli.Batches;
 
 /// <summary>What a batch came to: a table per model, how its figures were made, and where the managed API would have been cheaper.</summary>
 internal sealed class Summary(IAnsiConsole console)

@@ -1,0 +1,36 @@
+using System.Globalization;
+using System.Text.Json;
+using Spectre.Console;
+
+namespace BatchBus.Cli.Batches;
+
+/// <summary>Follows a batch to its end and says what came of it.</summary>
+internal sealed class BatchWatch(BatchClient client, IAnsiConsole console, TimeProvider time)
+{
+    /// <summary>Shows the batch until it has ended, and then its sums. Returns the batch object.</summary>
+    public async Task<JsonElement> ShowAsync(string id, CancellationToken cancellationToken)
+    {
+        var ended = await new ProgressDisplay(console, time).ShowAsync(client.FollowAsync(id, cancellationToken).Select(update => update.Progress()), cancellationToken);
+        var batch = await client.FindAsync(id, cancellationToken);
+        new Summary(console).Show(ended);
+        console.WriteLine($"{Outcome(batch)}. {NextSteps(batch)}");
+        return batch;
+    }
+
+    /// <summary>Whether everything succeeded, for a script.</summary>
+    public static int ExitCodeOf(JsonElement batch)
+        => BatchCommand.CountOf(batch, "succeeded") == BatchCommand.TotalOf(batch) ? ExitCodes.Succeeded : ExitCodes.SomeNotSucceeded;
+
+    /// <summary>What the requests came to: "46 succeeded, 2 errored".</summary>
+    public static string Outcome(JsonElement batch) => string.Join(", ", batch.GetProperty("request_counts").EnumerateObject()
+        .Where(count => count.Value.GetInt32() > 0)
+        .Select(count => string.Create(CultureInfo.InvariantCulture, $"{count.Value.GetInt32():N0} {count.Name}")));
+
+    private static string NextSteps(JsonElement batch)
+    {
+        var id = BatchCommand.IdOf(batch);
+        return ExitCodeOf(batch) == ExitCodes.Succeeded
+            ? $"`batchbus results {id}` downloads them."
+            : $"`batchbus results {id} --failed` shows what failed, `batchbus retry-failed {id}` tries it again.";
+    }
+}

@@ -1,0 +1,119 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text.Json;
+using BatchBus.Cli.Batches;
+using BatchBus.Cli.Serving;
+using Spectre.Console;
+
+namespace BatchBus.Cli.Doctor;
+
+/// <summary><c>batchbus doctor</c>: what is wrong with this installation, and what to do.</summary>
+internal static class DoctorCommand
+{
+    public static Command Create()
+    {
+        var server = ServerAccess.AddressOption();
+        var json = ServerAccess.JsonOption("Prints one JSON document: {\"status\": …, \"checks\": [{\"check\", \"status\", \"what\", \"remedy\"}]}; status is ok, warning or problem.");
+        var command = new Command(
+            "doctor",
+            $"""
+            Checks this installation and says what to do: the settings, Redis, RabbitMQ and its queues, the models'
+            endpoints and keys, clocks, disk, and what a running server says of itself. Changes nothing.
+
+            Settings come from where `batchbus serve` takes them: appsettings.json, the environment, or the command line
+            (--BatchBus:Name value). A server that was named with --server or {ServerAccess.AddressVariable} has to answer.
+
+            Exit code: 0 when there is no problem, 2 when there is one, 1 when it could not look.
+            """)
+        {
+            server,
+            json,
+        };
+        command.TreatUnmatchedTokensAsErrors = false;
+        command.SetAction((result, cancellationToken) => ExamineAsync([.. result.UnmatchedTokens], result.GetValue(server), result.GetValue(json), cancellationToken));
+        return command;
+    }
+
+    private static async Task<int> ExamineAsync(string[] settings, string? server, bool asJson, CancellationToken cancellationToken)
+    {
+        if (ServeCommand.FirstStranger(settings) is { } stranger)
+        {
+            await Console.Error.WriteLineAsync($"'{stranger}' is no option of doctor. Settings are written as --BatchBus:Name value or --ConnectionStrings:Name value.\nSee `batchbus doctor --help`.");
+            return ExitCodes.Failed;
+        }
+
+        try
+        {
+            var findings = await new Examination(settings, ServerAccess.Given(server), TimeProvider.System).RunAsync(cancellationToken);
+            if (asJson)
+            {
+                Print(findings);
+            }
+            else
+            {
+                Show(findings);
+            }
+
+            return findings.Any(finding => finding.Status is FindingStatus.Problem) ? ExitCodes.ProblemsFound : ExitCodes.Succeeded;
+        }
+        catch (CommandFailure failure)
+        {
+            await Console.Error.WriteLineAsync(failure.Message);
+            return failure.ExitCode;
+        }
+    }
+
+    private static string Word(FindingStatus status) => status.ToString().ToLowerInvariant();
+
+    private static void Print(IReadOnlyList<Finding> findings)
+    {
+        using var output = Console.OpenStandardOutput();
+        using (var json = new Utf8JsonWriter(output, new JsonWriterOptions { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
+        {
+            json.WriteStartObject();
+            json.WriteString("status", Word(findings.Max(finding => finding.Status)));
+            json.WriteStartArray("checks");
+            foreach (var finding in findings)
+            {
+                json.WriteStartObject();
+                json.WriteString("check", finding.Check);
+                json.WriteString("status", Word(finding.Status));
+                json.WriteString("what", finding.What);
+                json.WriteString("remedy", finding.Remedy);
+                json.WriteEndObject();
+            }
+
+            json.WriteEndArray();
+            json.WriteEndObject();
+        }
+
+        output.Write("\n"u8);
+    }
+
+    private static void Show(IReadOnlyList<Finding> findings)
+    {
+        var console = Terminal.Output();
+        var grid = new Grid().AddColumn(new GridColumn { NoWrap = true }).AddColumn(new GridColumn { NoWrap = true }).AddColumn();
+        foreach (var finding in findings)
+        {
+            var color = finding.Status switch { FindingStatus.Ok => "green", FindingStatus.Warning => "yellow", _ => "red" };
+            grid.AddRow($"[{color}]{Word(finding.Status)}[/]", Markup.Escape(finding.Check), Markup.Escape(finding.What));
+            if (finding.Remedy is { } remedy)
+            {
+                grid.AddRow("", "", $"[{color}]→[/] {Markup.Escape(remedy)}");
+            }
+        }
+
+        console.Write(grid);
+        var (problems, warnings) = (findings.Count(finding => finding.Status is FindingStatus.Problem), findings.Count(finding => finding.Status is FindingStatus.Warning));
+        console.WriteLine((problems, warnings) switch
+        {
+            (0, 0) => "Everything is in order.",
+            (0, _) => string.Create(CultureInfo.InvariantCulture, $"No problem, {Count(warnings, "warning")}."),
+            (_, 0) => string.Create(CultureInfo.InvariantCulture, $"{Count(problems, "problem")}."),
+            _ => string.Create(CultureInfo.InvariantCulture, $"{Count(problems, "problem")}, {Count(warnings, "warning")}."),
+        });
+    }
+
+    private static string Count(int number, string word) => string.Create(CultureInfo.InvariantCulture, $"{number} {word}{(number == 1 ? "" : "s")}");
+}
