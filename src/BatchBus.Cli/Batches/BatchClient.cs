@@ -329,7 +329,8 @@ internal sealed class BatchClient : IDisposable
                     ? $"{_address} does not accept the API key in {ServerAccess.KeyVariable}. Set it to a key of that server; its operator makes one with `batchbus keys create`."
                     : $"{_address} wants an API key. Set {ServerAccess.KeyVariable} to one; its operator makes it with `batchbus keys create`.",
                 ExitCodes.Unauthorized),
-            404 => new CommandFailure($"{message} `batchbus list` shows the batches there are.", ExitCodes.NotFound),
+            404 => new CommandFailure(
+                message.StartsWith("There is no message batch", StringComparison.Ordinal) ? $"{message} `batchbus list` shows the batches there are." : message, ExitCodes.NotFound),
             >= 500 => new ServerUnreachable($"{_address} cannot serve now: {message} `batchbus doctor` says what is wrong."),
             _ => new CommandFailure(message),
         };
@@ -341,7 +342,7 @@ internal sealed class BatchClient : IDisposable
         try
         {
             using var body = JsonDocument.Parse(await response.Content.ReadAsStringAsync(cancellationToken));
-            return body.RootElement.GetProperty("error").GetProperty("message").GetString()!;
+            return body.RootElement.GetProperty("type").ValueEquals("error") ? body.RootElement.GetProperty("error").GetProperty("message").GetString()! : throw NotBatchBus();
         }
         catch (Exception exception) when (exception is JsonException or KeyNotFoundException or InvalidOperationException)
         {

@@ -12,8 +12,13 @@ internal sealed class BatchWatch(BatchClient client, IAnsiConsole console, TimeP
     {
         var ended = await new ProgressDisplay(console, time).ShowAsync(client.FollowAsync(id, cancellationToken).Select(update => update.Progress()), cancellationToken);
         var batch = await client.FindAsync(id, cancellationToken);
-        new Summary(console).Show(ended);
-        console.WriteLine($"{Outcome(batch)}. {NextSteps(batch)}");
+        new Summary(console, "give the models endpoints").Show(ended);
+        console.WriteLine($"{Outcome(batch)}.");
+        foreach (var step in NextSteps(batch))
+        {
+            console.WriteLine(step);
+        }
+
         return batch;
     }
 
@@ -26,11 +31,11 @@ internal sealed class BatchWatch(BatchClient client, IAnsiConsole console, TimeP
         .Where(count => count.Value.GetInt32() > 0)
         .Select(count => string.Create(CultureInfo.InvariantCulture, $"{count.Value.GetInt32():N0} {count.Name}")));
 
-    private static string NextSteps(JsonElement batch)
+    private static string[] NextSteps(JsonElement batch)
     {
         var id = BatchCommand.IdOf(batch);
         return ExitCodeOf(batch) == ExitCodes.Succeeded
-            ? $"`batchbus results {id}` downloads them."
-            : $"`batchbus results {id} --failed` shows what failed, `batchbus retry-failed {id}` tries it again.";
+            ? [$"Download: batchbus results {id}"]
+            : [$"What failed: batchbus results {id} --failed", $"Try it again: batchbus retry-failed {id}"];
     }
 }

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Text.Json;
 
 namespace BatchBus.Cli.Batches;
 
@@ -45,7 +46,7 @@ internal static class ExplainCommand
                     Console.WriteLine($"  {sentence.GetString()}");
                 }
 
-                if (status is "errored" or "canceled" or "expired")
+                if (status is "canceled" or "expired" || (status is "errored" && MayPass(explained.GetProperty("result"))))
                 {
                     Console.WriteLine($"  Once the batch has ended, `batchbus retry-failed {id}` tries it again, with all that did not succeed.");
                 }
@@ -55,4 +56,7 @@ internal static class ExplainCommand
             cancellationToken));
         return command;
     }
+
+    /// <summary>Whether the same request may succeed another time.</summary>
+    private static bool MayPass(JsonElement result) => result.GetProperty("error_type").GetString() is not ("invalid_request_error" or "not_found_error" or "request_too_large");
 }

@@ -4,7 +4,9 @@ using Spectre.Console;
 namespace BatchBus.Cli.Batches;
 
 /// <summary>What a batch came to: a table per model, how its figures were made, and where the managed API would have been cheaper.</summary>
-internal sealed class Summary(IAnsiConsole console)
+/// <param name="console">Where to.</param>
+/// <param name="remedy">What to do where models were simulated.</param>
+internal sealed class Summary(IAnsiConsole console, string remedy)
 {
     public void Show(BatchProgress batch)
     {
@@ -49,7 +51,7 @@ internal sealed class Summary(IAnsiConsole console)
     {
         if (models.Any(model => model.Simulated))
         {
-            console.MarkupLine("[yellow]simulated:[/] the simulator answered, no model did. Times and costs here say nothing about real ones; set --endpoint for real answers.");
+            console.MarkupLine($"[yellow]simulated:[/] the simulator answered, no model did. Times and costs here say nothing about real ones; {remedy} for real answers.");
         }
 
         foreach (var model in models.Where(model => !model.Simulated && model is { Cost.Dollars: > 0, Managed.Dollars: > 0 }))

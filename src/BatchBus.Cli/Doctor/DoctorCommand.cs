@@ -93,18 +93,18 @@ internal static class DoctorCommand
     private static void Show(IReadOnlyList<Finding> findings)
     {
         var console = Terminal.Output();
-        var grid = new Grid().AddColumn(new GridColumn { NoWrap = true }).AddColumn(new GridColumn { NoWrap = true }).AddColumn();
+        var width = findings.Max(finding => finding.Check.Length);
         foreach (var finding in findings)
         {
             var color = finding.Status switch { FindingStatus.Ok => "green", FindingStatus.Warning => "yellow", _ => "red" };
-            grid.AddRow($"[{color}]{Word(finding.Status)}[/]", Markup.Escape(finding.Check), Markup.Escape(finding.What));
+            var margin = new string(' ', "warning".Length - Word(finding.Status).Length + 2);
+            Write(console, $"[{color}]{Word(finding.Status)}[/]{margin}{finding.Check.PadRight(width)}", "warning".Length + width + 4, finding.What);
             if (finding.Remedy is { } remedy)
             {
-                grid.AddRow("", "", $"[{color}]→[/] {Markup.Escape(remedy)}");
+                Write(console, $"{new string(' ', "warning".Length + width + 4)}[{color}]→[/]", "warning".Length + width + 6, remedy, gap: 1);
             }
         }
 
-        console.Write(grid);
         var (problems, warnings) = (findings.Count(finding => finding.Status is FindingStatus.Problem), findings.Count(finding => finding.Status is FindingStatus.Warning));
         console.WriteLine((problems, warnings) switch
         {
@@ -113,6 +113,33 @@ internal static class DoctorCommand
             (_, 0) => string.Create(CultureInfo.InvariantCulture, $"{Count(problems, "problem")}."),
             _ => string.Create(CultureInfo.InvariantCulture, $"{Count(problems, "problem")}, {Count(warnings, "warning")}."),
         });
+    }
+
+    /// <summary>Writes text beside a heading, and goes on below where the terminal ends.</summary>
+    private static void Write(IAnsiConsole console, string heading, int indent, string text, int gap = 2)
+    {
+        var line = heading + new string(' ', gap);
+        var left = console.Profile.Width - indent;
+        foreach (var word in text.Split(' '))
+        {
+            if (word.Length > left && left < console.Profile.Width - indent && console.Profile.Out.IsTerminal)
+            {
+                console.MarkupLine(line.TrimEnd());
+                (line, left) = (new string(' ', indent), console.Profile.Width - indent);
+            }
+
+            line += $"{Markup.Escape(word)} ";
+            left -= word.Length + 1;
+        }
+
+        if (console.Profile.Out.IsTerminal)
+        {
+            console.MarkupLine(line.TrimEnd());
+        }
+        else
+        {
+            Console.WriteLine(Markup.Remove(line).TrimEnd());
+        }
     }
 
     private static string Count(int number, string word) => string.Create(CultureInfo.InvariantCulture, $"{number} {word}{(number == 1 ? "" : "s")}");

@@ -191,7 +191,7 @@ internal sealed class BatchRun(RunOptions options, IAnsiConsole console, TimePro
         var counts = await ResultsFile.WriteAsync(client.ResultLinesAsync(id, partial: false, from: 0, cancellationToken), options.Output, cancellationToken);
         ledger.Write(record with { IsWritten = true });
 
-        new Summary(console).Show(ended);
+        new Summary(console, "set --endpoint").Show(ended);
         console.WriteLine($"{string.Join(", ", counts.ByType.Select(type => string.Create(CultureInfo.InvariantCulture, $"{type.Value:N0} {type.Key}")))}: {options.Output}");
         if (counts.AllSucceeded)
         {

@@ -43,11 +43,11 @@ internal sealed class ExplanationWords(BatchRecord batch, DateTimeOffset now)
 
     public void Place(RequestPlace place, string model, int before, ModelFleet fleet, int batches)
     {
-        var attempts = place.Attempt > 1 ? Text($" It is the {place.Attempt}. time that a worker has them.") : "";
+        var attempts = place.Attempt > 1 ? Text($" Workers have taken it {place.Attempt} times.") : "";
         switch (place.State)
         {
             case RequestPlaceState.WithWorker:
-                Say(Text($"The worker {place.Worker} has it, as one of {place.Count} requests that it took together.{attempts}"));
+                Say(Text($"The worker {place.Worker} has it{(place.Count == 1 ? "" : $", as one of {place.Count} requests that it took together")}.{attempts}"));
                 Say(place.Job is { } job
                     ? $"It is the job {job.Id} of the endpoint {job.Endpoint}, which executes it or has it in its queue."
                     : "It is being executed, or waits there for a free slot.");
@@ -68,7 +68,7 @@ internal sealed class ExplanationWords(BatchRecord batch, DateTimeOffset now)
 
         if (place.LastFailure is { } failure)
         {
-            Say(Text($"{(failure.Failures == 1 ? "A call" : $"{failure.Failures} calls in a row")} for it failed, the last with {failure.Reason}. It is called for again."));
+            Say(Text($"{(failure.Failures == 1 ? "A call for it failed:" : $"{failure.Failures} calls for it failed in a row, the last with")} {failure.Reason}. It is called for again."));
         }
 
         if (fleet.Workers == 0)
