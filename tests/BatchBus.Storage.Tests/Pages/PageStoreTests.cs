@@ -385,6 +385,49 @@ public sealed class PageStoreTests(StoreServer server) : StoreFixture(server)
         Assert.That(await Database.KeyExistsAsync(new BatchKeys(page.BatchId).Pages), Is.False);
     }
 
+    [Test]
+    public async Task A_request_is_found_where_its_page_is()
+    {
+        var page = await PageAsync(10, from: 2, count: 3);
+        var nowhere = new RequestPlace(RequestPlaceState.Waiting, 0, 0, null, 0, TimeSpan.Zero, null, null);
+
+        Assert.That(await PlaceAsync(page, 3), Is.EqualTo(nowhere), "no worker has had it");
+        await Pages.LeaseAsync(page, "worker|with|bars", Long);
+        await Pages.NoteJobAsync(page, 3, new SubmittedJob("m", "job-1"));
+        await Pages.NoteFailureAsync(page, 3, new CallFailure(2, "Timeout: a | b | c | d"));
+        var place = await PlaceAsync(page, 3);
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(
+                place with { Left = TimeSpan.Zero },
+                Is.EqualTo(new RequestPlace(RequestPlaceState.WithWorker, 2, 3, "worker|with|bars", 1, TimeSpan.Zero, new SubmittedJob("m", "job-1"), new CallFailure(2, "Timeout: a / b / c / d"))));
+            Assert.That(place.Left, Is.GreaterThan(TimeSpan.FromSeconds(30)).And.LessThanOrEqualTo(Long));
+            Assert.That((await PlaceAsync(page, 4)).Job, Is.Null, "that is another's");
+            Assert.That((await PlaceAsync(page, 1)).State, Is.EqualTo(RequestPlaceState.Waiting), "before the page");
+            Assert.That((await PlaceAsync(page, 5)).State, Is.EqualTo(RequestPlaceState.Waiting), "after the page");
+        }
+
+        await Pages.DeferAsync(page, "worker|with|bars", Long, endpointFailed: false);
+        Assert.That((await PlaceAsync(page, 2)).State, Is.EqualTo(RequestPlaceState.Deferred));
+        await Pages.LapseAllAsync(page.BatchId);
+        Assert.That((await PlaceAsync(page, 3)).LastFailure?.Failures, Is.EqualTo(2), "a note is no lease");
+        Assert.That(await Pages.MarkRequeuedAsync(page, await EntryAsync(page), Long));
+        Assert.That((await PlaceAsync(page, 2)).State, Is.EqualTo(RequestPlaceState.SentAgain));
+        await Pages.ForgetAsync(page);
+        Assert.That(await PlaceAsync(page, 3), Is.EqualTo(nowhere), "nothing is left of it");
+    }
+
+    [Test]
+    public async Task A_request_whose_worker_is_silent_is_with_nobody()
+    {
+        var page = await PageAsync();
+        await Pages.LeaseAsync(page, "worker", TimeSpan.FromMilliseconds(1));
+
+        await Eventually.ThatAsync(async () => (await PlaceAsync(page, 0)).State is RequestPlaceState.Lapsed, "the lease has lapsed");
+    }
+
+    private async Task<RequestPlace> PlaceAsync(Page page, int position) => (await Pages.ReadAsync(page.BatchId)).PlaceOf(page.Lane, position);
+
     private async Task<Page> PageAsync(int requests = 2, int from = 0, int count = 2) => new((await BatchAsync(requests)).BatchId, 0, from, count);
 
     private async Task<string> EntryAsync(Page page) => (await Pages.ReadAsync(page.BatchId)).Entries[page.Name];

@@ -97,6 +97,27 @@ public sealed class BatchUploadTests(StoreServer server) : StoreFixture(server)
     }
 
     [Test]
+    public Task Any_request_is_found_by_its_name_and_no_other()
+        => Gen.Select(Gen.Select(Sizes, Gen.Int[0, 2]).List[1, 150], Gen.Int[0, 149]).SampleAsync(
+            async (requests, any) =>
+            {
+                var record = await CommitAsync(requests);
+                var index = any % requests.Count;
+
+                var found = (await Requests.FindAsync(record, $"request-{index}", CancellationToken.None))!;
+
+                var stored = (await Requests.ReadAsync(record.BatchId, found.Lane.Number, found.Position, 1)).Single();
+                using (Assert.EnterMultipleScope())
+                {
+                    Assert.That((stored.Index, stored.CustomId), Is.EqualTo((index, $"request-{index}")));
+                    Assert.That(found.Request with { Parameters = stored.Parameters }, Is.EqualTo(stored));
+                    Assert.That(await Requests.FindAsync(record, "request-", CancellationToken.None), Is.Null);
+                }
+            },
+            iter: 10,
+            print: sample => string.Join(' ', sample.Item1));
+
+    [Test]
     public async Task Each_model_and_each_way_of_yielding_has_its_own_lane()
     {
         var upload = await Batches.BeginUploadAsync();

@@ -9,6 +9,38 @@ namespace BatchBus.Storage.Tests.Results;
 public sealed class StoreResultsTests(StoreServer server) : StoreFixture(server)
 {
     [Test]
+    public Task What_did_not_succeed_is_read_back_as_it_was_submitted()
+        => Gen.Select(Gen.Char["se."].Array[1, 120], Gen.Int[0, 3].Array[1, 120]).SampleAsync(
+            async (outcomes, models) =>
+            {
+                var count = Math.Min(outcomes.Length, models.Length);
+                var record = await BatchAsync(Enumerable.Range(0, count).Select(i => models[i] == 3 ? null : $"model-{models[i]}"));
+                foreach (var lane in record.Lanes.Where(lane => lane.Model is not null))
+                {
+                    var results = (await Requests.ReadAsync(record.BatchId, lane.Number, 0, lane.Count))
+                        .Select((request, position) => (Position: position, request.Index))
+                        .Where(request => outcomes[request.Index] != '.')
+                        .Select(request => (request.Position, Result(request.Index, outcomes[request.Index] == 's' ? RequestOutcome.Succeeded : RequestOutcome.Errored)))
+                        .ToList();
+                    if (results.Count > 0)
+                    {
+                        Assert.That(await Results.StoreAsync(new Page(record.BatchId, lane.Number, 0, 1), "tests", results), Is.EqualTo(StoreStatus.Stored));
+                    }
+                }
+
+                var read = new List<(int Index, string CustomId, string Parameters)>();
+                await foreach (var (_, request) in Results.NotSucceededAsync(record, CancellationToken.None))
+                {
+                    read.Add((request.Index, request.CustomId, System.Text.Encoding.UTF8.GetString(request.Parameters.Span)));
+                }
+
+                var expected = Enumerable.Range(0, count).Where(i => models[i] == 3 || outcomes[i] != 's').Select(i => (i, $"request-{i}", $$"""{"max_tokens":{{i}}}"""));
+                Assert.That(read.Order(), Is.EqualTo(expected));
+            },
+            iter: 15,
+            print: sample => $"{new string(sample.Item1)} {string.Join(' ', sample.Item2)}");
+
+    [Test]
     public async Task Results_are_counted_together_with_being_stored()
     {
         var record = await BatchAsync(["a", "b", "a", "a"]);

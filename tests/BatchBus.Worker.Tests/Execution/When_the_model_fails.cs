@@ -52,6 +52,21 @@ public sealed class When_the_model_fails
     }
 
     [Test]
+    public async Task Should_note_the_last_failure_until_the_page_is_reported()
+    {
+        _worker.Model.Answer = (index, attempt, _) => Task.FromResult(
+            index == 1 && attempt <= 2 ? new InferenceOutcome.Failed(InferenceError.Unavailable, $"down {attempt}") : FakeModel.Success);
+        var record = await _worker.BatchAsync(2);
+
+        await _worker.SendAsync(record, 0, 2);
+        await LetTimePassUntilAsync(() => _worker.Model.Calls.Count(index => index == 1) >= 2, "it was called for again");
+        await Eventually.ThatAsync(async () => (await _worker.EntriesAsync(record)).GetValueOrDefault("failure:0:1") == "2 Unavailable: down 2", "the failure is noted");
+
+        await LetTimePassUntilAsync(() => _worker.Reports.Count == 1, "the page is reported");
+        await Eventually.ThatAsync(async () => (await _worker.EntriesAsync(record)).Count == 0, "nothing of it is left");
+    }
+
+    [Test]
     public async Task Should_give_its_slot_back_while_it_waits()
     {
         _worker.Model.Answer = (index, attempt, _) => Task.FromResult(
