@@ -57,13 +57,17 @@ public sealed class ExaminationTests
     [Test]
     public async Task Redis_that_is_stopped()
     {
+        var url = $"http://127.0.0.1:{LoopbackPort.FindFree()}";
+        using var serving = _cli.Start(["serve", .. Settings(("urls", url))]);
+        await Eventually.ThatAsync(async () => (await new ServerCheck(url, isExpected: true).RunAsync(CancellationToken.None)).All(finding => finding.Status is FindingStatus.Ok), "the server is ready", TimeSpan.FromSeconds(60));
         await _redis.StopAsync();
         try
         {
-            var run = await _cli.RunAsync(["doctor", .. Settings()]);
+            var run = await _cli.RunAsync(["doctor", .. Settings(("urls", url))]);
 
             Assert.That(run.ExitCode, Is.EqualTo(2));
-            Assert.That(run.Output, Does.Match($@"problem +redis +Redis cannot be reached at {_redis.ConnectionString}").And.Contain("→ Start it").And.Contain("ConnectionStrings__Redis").And.Contain("1 problem"));
+            Assert.That(run.Output, Does.Contain($"The server at {url} says of redis: "));
+            Assert.That(run.Output, Does.Match($@"problem +redis +Redis cannot be reached at {_redis.ConnectionString}").And.Contain("→ Start it").And.Contain("ConnectionStrings__Redis"));
             Assert.That(run.Output + run.Errors, Does.Not.Contain("   at "));
         }
         finally
