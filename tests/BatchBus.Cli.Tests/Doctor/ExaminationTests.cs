@@ -129,7 +129,7 @@ public sealed class ExaminationTests
         await ConfigureRedisAsync("save", "3600 1");
         try
         {
-            await connection.GetDatabase().ExecuteAsync("BGSAVE");
+            await connection.GetDatabase().ExecuteAsync("BGSAVE", "SCHEDULE");
             await Eventually.ThatAsync(async () => ((string)(await connection.GetDatabase().ExecuteAsync("INFO", "persistence"))!).Contains("rdb_last_bgsave_status:err", StringComparison.Ordinal), "the save has failed");
 
             await AssertProblemAsync("redis writes", "it cannot write to its disk, which may be full", "Free space");
@@ -138,7 +138,7 @@ public sealed class ExaminationTests
         {
             await ConfigureRedisAsync("save", "");
             blocked.Parent!.Delete(recursive: true);
-            await connection.GetDatabase().ExecuteAsync("BGSAVE");
+            await connection.GetDatabase().ExecuteAsync("BGSAVE", "SCHEDULE");
             await Eventually.ThatAsync(async () => ((string)(await connection.GetDatabase().ExecuteAsync("INFO", "persistence"))!).Contains("rdb_last_bgsave_status:ok", StringComparison.Ordinal), "it saves again");
         }
     }
