@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 
 namespace BatchBus.Cli.Batches;
@@ -31,25 +32,39 @@ internal static class ResultsFile
     {
         var counts = new ResultCounts();
         await using var target = Open($"{path}.{id}.partial", FileMode.OpenOrCreate, path);
-        var whole = 0L;
-        using (var earlier = new StreamReader(target, leaveOpen: true))
-        {
-            while (await earlier.ReadLineAsync(cancellationToken) is { } line)
-            {
-                var length = System.Text.Encoding.UTF8.GetByteCount(line) + 1;
-                if (whole + length > target.Length)
-                {
-                    break;
-                }
-
-                counts.Add(System.Text.Encoding.UTF8.GetBytes(line));
-                whole += length;
-            }
-        }
-
+        var whole = await CountAsync(target, counts, cancellationToken);
         target.SetLength(whole);
         target.Position = whole;
         return await CopyAsync(linesFrom(whole), target, path, counts, cancellationToken);
+    }
+
+    /// <summary>Looks at what an earlier download has left. Returns the bytes that its whole lines take.</summary>
+    private static async Task<long> CountAsync(FileStream target, ResultCounts counts, CancellationToken cancellationToken)
+    {
+        var whole = 0L;
+        using var earlier = new StreamReader(target, leaveOpen: true);
+        while (await earlier.ReadLineAsync(cancellationToken) is { } line)
+        {
+            var bytes = Encoding.UTF8.GetBytes(line);
+            if (whole + bytes.Length + 1 > target.Length)
+            {
+                break;
+            }
+
+            try
+            {
+                counts.Add(bytes);
+            }
+            catch (Exception exception) when (exception is JsonException or InvalidOperationException or KeyNotFoundException)
+            {
+                // Nothing that this command has written: from here on it is fetched anew.
+                break;
+            }
+
+            whole += bytes.Length + 1;
+        }
+
+        return whole;
     }
 
     private static FileStream Open(string temporary, FileMode mode, string path)

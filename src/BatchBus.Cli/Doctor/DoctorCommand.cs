@@ -56,6 +56,11 @@ internal static class DoctorCommand
 
             return findings.Any(finding => finding.Status is FindingStatus.Problem) ? ExitCodes.ProblemsFound : ExitCodes.Succeeded;
         }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            await Console.Error.WriteLineAsync("Interrupted.");
+            return ExitCodes.Failed;
+        }
         catch (CommandFailure failure)
         {
             await Console.Error.WriteLineAsync(failure.Message);

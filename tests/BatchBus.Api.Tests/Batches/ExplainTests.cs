@@ -63,7 +63,7 @@ public sealed class ExplainTests(Mode mode)
     [Test]
     public async Task What_waits_is_told_what_is_before_it_and_what_is_wrong_with_the_endpoint()
     {
-        _server.SetLatency("5s");
+        _server.SetLatency("3s");
         var id = await CreateAsync(Enumerable.Range(0, 12).Select(i => Request($"r{i}", "10", "mistral-7b")));
         await Eventually.ThatAsync(() => _server.OpenCalls == 2, "both slots are taken");
         await _server.Part<EndpointStore>().OpenAsync("llama-70b", isStopped: true, "Unauthorized: HTTP 401; check ApiKey");

@@ -92,7 +92,7 @@ public sealed class RetryTests(Mode mode)
     {
         var succeeded = await CreateAsync([Request("good", "mistral-7b")]);
         await _server.EndAsync(succeeded);
-        _server.SetLatency("5s");
+        _server.SetLatency("2s");
         var open = await CreateAsync([Request("slow", "mistral-7b"), Request("bad", "mistral-7b", valid: false)]);
 
         await RefusedAsync(succeeded, HttpStatusCode.BadRequest, "nothing to retry");
@@ -108,7 +108,7 @@ public sealed class RetryTests(Mode mode)
         var many = await CreateAsync(Enumerable.Range(0, 40).Select(i => Request($"r{i}", "mistral-7b", valid: false)), key: Keys.ApiKey);
         await TestServers.Eventually.ThatAsync(
             async () => (await Read(await _server.SendAsync(HttpMethod.Get, $"/v1/messages/batches/{many}", null, ("x-api-key", Keys.ApiKey)))).GetProperty("processing_status").GetString() == "ended", "it has ended");
-        _server.SetLatency("5s");
+        _server.SetLatency("2s");
         var waiting = await CreateAsync(Enumerable.Range(0, 20).Select(i => Request($"r{i}", "mistral-7b")), key: Keys.ApiKey);
 
         await RefusedAsync(many, HttpStatusCode.TooManyRequests, "requests of this workspace are waiting", Keys.ApiKey);

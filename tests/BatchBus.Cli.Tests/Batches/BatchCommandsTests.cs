@@ -136,6 +136,19 @@ public sealed class BatchCommandsTests
         Assert.That(_server.Cli.Read("answers.jsonl"), Is.EqualTo((string[])[marked, .. lines[1..]]));
     }
 
+    [TestCase("no results at all\n")]
+    [TestCase("{\"custom_id\":1}\n")]
+    public async Task What_is_no_download_of_this_batch_is_replaced(string content)
+    {
+        var id = await _server.SubmitAsync(Requests.Lines(2));
+        await _server.RunAsync("watch", id);
+        await File.WriteAllTextAsync(Path.Combine(_server.Cli.Folder, $"answers.jsonl.{id}.partial"), content);
+
+        await _server.RunAsync("results", id, "--output", "answers.jsonl");
+
+        Assert.That(_server.Cli.Read("answers.jsonl"), Is.EqualTo((await _server.RunAsync("results", id)).Split('\n')));
+    }
+
     [Test]
     public async Task The_results_so_far_are_whole_lines()
     {

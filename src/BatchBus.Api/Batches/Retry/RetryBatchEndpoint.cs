@@ -68,21 +68,20 @@ internal sealed class RetryBatchEndpoint(
     {
         var name = $"retry:{BatchId.Format(failed.BatchId)}";
         var upload = await batches.BeginUploadAsync();
-        EarlierCreate? earlier = null;
+        EarlierCreate? earlier;
         try
         {
             earlier = await ties.TieAsync(caller.Workspace, name, upload.BatchId, Memory, oldest: null, cancellationToken);
         }
-        finally
+        catch
         {
-            if (earlier is not null)
-            {
-                await intake.AbandonAsync(upload);
-            }
+            await intake.AbandonAsync(upload);
+            throw;
         }
 
         if (earlier is not null)
         {
+            await intake.AbandonAsync(upload);
             return earlier.Record;
         }
 
