@@ -163,7 +163,7 @@ test('a batch is canceled by keyboard, after a question', async () => {
   await text('.title .chip', 'canceled');
 
   await page.keyboard.press('Escape');
-  await page.waitForFunction(id => document.activeElement.textContent === id, {}, id);
+  await page.waitForFunction(id => document.activeElement.matches(`a[href="#/batches/${id}"]`), {}, id);
 });
 
 test('a batch that is not there is said not to be', async () => {
