@@ -51,6 +51,25 @@ public sealed class When_a_server_cannot_be_reached
     }
 
     [Test]
+    public async Task Should_say_that_rabbitmq_refuses_the_user_or_has_no_such_virtual_host()
+    {
+        var address = Servers.RabbitMq.ConnectionString;
+        await Task.WhenAll(
+            RefusedAsync(address.Replace("guest:guest@", "guest:mistaken@", StringComparison.Ordinal), "refuses the user or its password", "Check user and password in ConnectionStrings__RabbitMq"),
+            RefusedAsync(address + "mistaken", "has no virtual host /mistaken for this user", "rabbitmqctl add_vhost"));
+
+        static async Task RefusedAsync(string address, string words, string remedy)
+        {
+            await using var installation = await Installation.PrepareAsync(
+                Mode.Real, Latency, settings: new Dictionary<string, string> { ["ConnectionStrings__RabbitMq"] = address });
+            await installation.LaunchAsync();
+
+            await AssertNotReadyAsync(installation, "rabbitmq", words, remedy);
+            Assert.That(installation.Output, Does.Not.Contain("guest:").And.Not.Contain(":mistaken@"));
+        }
+    }
+
+    [Test]
     public async Task Should_start_without_its_servers_and_become_ready_once_they_are_there()
     {
         await using var redis = await RedisServer.StartAsync();

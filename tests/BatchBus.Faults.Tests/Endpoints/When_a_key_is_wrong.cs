@@ -21,6 +21,7 @@ public sealed class When_a_key_is_wrong : EndpointFixture
         var part = await Eventually.ReadAsync(PartAsync, part => part.GetRawText().Contains(name, StringComparison.Ordinal), $"the api's health names {name}");
         await other.EndsExactAsync(Soon, Waste);
         Assert.That(part.GetProperty("status").GetString(), Is.EqualTo("alarm"));
+        Assert.That(part.GetProperty("remedy").GetString(), Does.Contain($"BatchBus__Models__{name}__ApiKey"));
         Assert.That(await MetricsAsync(), Has.Some.Match($$"""batchbus_endpoint_stopped\{.*endpoint="{{name}}".*\} 1( |$)""").And.Some.Match("""batchbus_endpoint_stopped\{.*endpoint="open".*\} 0( |$)"""));
         Assert.That(locked.Status, Is.EqualTo("in_progress"));
         Assert.That(CallsTo(name), Is.LessThanOrEqualTo(Slots + 3), "nobody insists");
