@@ -11,6 +11,9 @@ namespace BatchBus.Acceptance.Tests.Deployment;
 /// </summary>
 internal sealed partial class ComposedServers : IAsyncDisposable
 {
+    /// <summary>What connections of the tests are called in Redis' records.</summary>
+    public const string Name = "acceptance-tests";
+
     private static readonly string Infra = Path.Combine(Repository.Root, "infra");
 
     private readonly DirectoryInfo _directory = Directory.CreateTempSubdirectory("batchbus-compose-");
@@ -45,7 +48,7 @@ internal sealed partial class ComposedServers : IAsyncDisposable
     }
 
     public Task<ConnectionMultiplexer> ConnectAsync(string credentials)
-        => ConnectionMultiplexer.ConnectAsync($"127.0.0.1:{_redisPort},abortConnect=true,connectRetry=0,connectTimeout=2000,tiebreaker=,allowAdmin=true,{credentials}");
+        => ConnectionMultiplexer.ConnectAsync($"127.0.0.1:{_redisPort},abortConnect=true,connectRetry=0,connectTimeout=2000,tiebreaker=,allowAdmin=true,name={Name},{credentials}");
 
     public async ValueTask DisposeAsync()
     {
