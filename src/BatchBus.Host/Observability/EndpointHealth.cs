@@ -1,5 +1,5 @@
-using BatchBus.Inference;
 using BatchBus.Inference.Catalog;
+using BatchBus.Inference.Resilience;
 using BatchBus.Storage.Endpoints;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using StackExchange.Redis;
@@ -19,12 +19,12 @@ internal sealed class EndpointHealth(ModelCatalog catalog, EndpointStore endpoin
         try
         {
             var (alarms, remedies) = (new List<string>(), new List<string>());
-            foreach (var (model, endpoint) in catalog.Models.SelectMany(model => model.Endpoints.Select((endpoint, rank) => (Settings(model.Name, rank), endpoint))))
+            foreach (var endpoint in catalog.Models.SelectMany(model => model.Endpoints))
             {
                 if (await endpoints.OutageAsync(endpoint.Name).WaitAsync(Patience, cancellationToken) is { } outage)
                 {
                     alarms.Add($"{endpoint.Name} is {(outage.IsStopped ? "stopped until it is mended" : "out of use")} since {outage.Since:O} ({outage.Reason})");
-                    remedies.Add(Remedy(endpoint.Name, model, outage));
+                    remedies.Add(Remedy(endpoint.Name, outage));
                 }
             }
 
@@ -37,20 +37,6 @@ internal sealed class EndpointHealth(ModelCatalog catalog, EndpointStore endpoin
         }
     }
 
-    internal static string Remedy(string endpoint, string settings, EndpointOutage outage)
-    {
-        if (!outage.IsStopped)
-        {
-            return $"{endpoint}: nothing, if it comes back by itself, for it is tried again every few seconds and its requests wait or go to the next endpoint. "
-                + "Otherwise look at the model server: whether it runs, its log, its load.";
-        }
-
-        // The reason begins with the error's name, as the worker that stopped the endpoint wrote it.
-        return outage.Reason.StartsWith($"{nameof(InferenceError.Unauthorized)}:", StringComparison.Ordinal)
-            ? $"{endpoint}: set {settings}ApiKey to a key that the endpoint accepts and start the workers again, or put the key right at the provider; on RunPod, look at the balance as well. Its requests wait."
-            : $"{endpoint}: check {settings}EndpointId or {settings}BaseUrl, {settings}Protocol and {settings}ServedModel, and start the workers again, or mend the endpoint. Its requests wait.";
-    }
-
-    private static string Settings(string model, int rank)
-        => rank == 0 ? $"BatchBus__Models__{model}__" : $"BatchBus__Models__{model}__Fallbacks__{rank - 1}__";
+    internal static string Remedy(string endpoint, EndpointOutage outage)
+        => $"{endpoint}: {OutageAdvice.Of(outage.Reason, endpoint)} It is tried again every {(outage.IsStopped ? "minute" : "few seconds")}; until then its requests wait or go to the next endpoint.";
 }

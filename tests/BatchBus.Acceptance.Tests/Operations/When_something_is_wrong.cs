@@ -50,7 +50,7 @@ public sealed class When_something_is_wrong
         _installation.Simulator.Endpoint("v1").Outage = SimulatedOutage.Answer(401);
         var id = await _installation.SubmitAsync(Leads.Batch(3, _ => "mistral-7b"));
 
-        await IsToldAsync("endpoints", "alarm", HttpStatusCode.OK, "mistral-7b is stopped until it is mended", "set BatchBus__Models__mistral-7b__ApiKey");
+        await IsToldAsync("endpoints", "alarm", HttpStatusCode.OK, "mistral-7b is stopped until it is mended", "Check BatchBus__Models__mistral-7b__ApiKey");
 
         _installation.Simulator.Endpoint("v1").Outage = null;
         Leads.AssertAllSucceeded(await _installation.EndAsync(id, TimeSpan.FromSeconds(60)), 3);

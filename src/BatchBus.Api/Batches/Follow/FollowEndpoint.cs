@@ -4,6 +4,7 @@ using BatchBus.Api.Batches.Read;
 using BatchBus.Api.Usage;
 using BatchBus.Storage.Batches;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Hosting;
 
 namespace BatchBus.Api.Batches.Follow;
 
@@ -12,7 +13,7 @@ namespace BatchBus.Api.Batches.Follow;
 /// they changed, one <c>ended</c> event last. An event's id is a position in the life of the batch that every replica counts alike, so
 /// that who comes back with <c>Last-Event-ID</c> hears only what is newer.
 /// </summary>
-internal sealed class FollowEndpoint(BatchResponse batches, BatchStore store, UsagePrices prices, TimeProvider time)
+internal sealed class FollowEndpoint(BatchResponse batches, BatchStore store, UsagePrices prices, IHostApplicationLifetime lifetime, TimeProvider time)
 {
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(250);
 
@@ -55,6 +56,12 @@ internal sealed class FollowEndpoint(BatchResponse batches, BatchStore store, Us
             }
 
             await timer.WaitForNextTickAsync(context.RequestAborted);
+            if (lifetime.ApplicationStopping.IsCancellationRequested)
+            {
+                // An open stream is no reason to stop late; who follows comes back with Last-Event-ID.
+                return;
+            }
+
             if (await store.FindAsync(record.BatchId) is not { } next)
             {
                 return;
