@@ -60,7 +60,7 @@ public sealed class When_the_owner_of_jobs_is_gone : EndpointFixture
     public async Task Only_jobs_whose_id_was_not_yet_kept_are_submitted_again()
     {
         Model.Endpoint(Name).Latency = SimulatedLatency.Fixed(TimeSpan.FromSeconds(1));
-        await Deployment.Workers[0].ArmAsync("script:note_job:before:exit:20");
+        await Deployment.Workers[0].ArmAsync("script:note_request:before:exit:20");
         var before = Model.Endpoint(Name).Count().Runs;
         var batch = await SubmitAsync(120, Name);
         await Deployment.Workers[0].DiesAsync();
