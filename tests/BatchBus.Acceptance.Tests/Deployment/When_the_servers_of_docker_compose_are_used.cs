@@ -92,7 +92,7 @@ public sealed partial class When_the_servers_of_docker_compose_are_used
         using var http = new HttpClient { BaseAddress = new Uri($"{_url}/v1/messages/batches/") };
         var created = await http.PostAsJsonAsync(_url + "/v1/messages/batches", Leads.Batch(10_000, _ => "mistral-7b"));
         var id = (await created.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("id").GetString();
-        await Eventually.ThatAsync(() => _processes.Any(process => process.Output.Contains($"{id} began", StringComparison.Ordinal)), "it is being executed");
+        await Eventually.ThatAsync(() => _processes.SelectMany(process => process.Output.Split('\n')).Any(line => line.Contains(id!, StringComparison.Ordinal) && line.Contains(" began", StringComparison.Ordinal)), "it is being executed");
 
         var queues = await Servers.RabbitMq.QueuesAsync("batchbus");
         var open = (await http.GetFromJsonAsync<JsonElement>(id)).GetProperty("request_counts").GetProperty("processing").GetInt32();
