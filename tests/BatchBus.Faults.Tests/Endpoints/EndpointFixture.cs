@@ -47,7 +47,7 @@ public abstract class EndpointFixture
     }
 
     [OneTimeTearDown]
-    public async Task EndAsync()
+    public virtual async Task EndAsync()
     {
         foreach (var batch in _batches)
         {

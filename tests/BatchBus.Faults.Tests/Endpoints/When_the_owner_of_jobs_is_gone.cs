@@ -29,9 +29,10 @@ public sealed class When_the_owner_of_jobs_is_gone : EndpointFixture
     [SetUp]
     public Task RestoreAsync() => Deployment.RestoreAsync();
 
-    [OneTimeTearDown]
-    public async Task StopAsync()
+    public override async Task EndAsync()
     {
+        // Who watches the batches stops before what is watched.
+        await base.EndAsync();
         if (_deployment is not null)
         {
             await _deployment.DisposeAsync();
