@@ -213,7 +213,9 @@ public static class BatchBusHost
             services.AddHostedService<StoreMetrics>();
             if (settings.IsEmbedded)
             {
-                services.Configure<SweepOptions>(sweep => sweep.BusStartedAt = TimeProvider.System.GetUtcNow());
+                // Now, not when the options are first read: what was sent in between is on this bus.
+                var startedAt = TimeProvider.System.GetUtcNow();
+                services.Configure<SweepOptions>(sweep => sweep.BusStartedAt = startedAt);
             }
         }
 

@@ -108,7 +108,14 @@ public sealed class FollowTests(Mode mode)
         await _server.SendAsync(HttpMethod.Post, $"/v1/messages/batches/{id}/cancel");
         using (var stream = (await OpenAsync(id, first))!)
         {
-            Assert.That((await stream.NextAsync())!.Name, Is.EqualTo("ended"));
+            // On a slow machine the other call ends by itself before the cancel.
+            var next = await stream.NextAsync();
+            if (next is { Name: "progress" })
+            {
+                next = await stream.NextAsync();
+            }
+
+            Assert.That(next!.Name, Is.EqualTo("ended"));
             Assert.That(await stream.NextAsync(), Is.Null);
         }
     }

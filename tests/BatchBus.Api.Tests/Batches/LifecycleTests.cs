@@ -62,16 +62,17 @@ public sealed class LifecycleTests(Mode mode)
     [Test]
     public async Task A_page_has_20_batches_when_nothing_is_said_and_up_to_1000()
     {
-        var ids = await SubmitManyAsync(21);
+        // An id holds the time by the store's clock, which may be set back a little between two creates.
+        var ids = (await SubmitManyAsync(21)).Order(StringComparer.Ordinal).ToList();
 
         var page = await JsonAsync(HttpMethod.Get, "");
         var all = await JsonAsync(HttpMethod.Get, "?limit=1000&unknown=1");
 
         using (Assert.EnterMultipleScope())
         {
-            Assert.That(Ids(page), Is.EqualTo(ids.Reverse().Take(20)));
+            Assert.That(Ids(page), Is.EqualTo(Enumerable.Reverse(ids).Take(20)));
             Assert.That(HasMore(page));
-            Assert.That(Ids(all), Is.EqualTo(ids.Reverse()));
+            Assert.That(Ids(all), Is.EqualTo(Enumerable.Reverse(ids)));
             Assert.That(HasMore(all), Is.False);
         }
     }
