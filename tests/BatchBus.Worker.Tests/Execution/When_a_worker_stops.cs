@@ -97,7 +97,9 @@ public sealed class When_a_worker_stops
 
         await Eventually.ThatAsync(
             async () => (await broker.RunCtlAsync("list_queues", "messages_unacknowledged")).Contains('2', StringComparison.Ordinal), "the consumers have their messages");
-        await worker.StopAsync().WaitAsync(TimeSpan.FromSeconds(30));
+
+        // The host's own limit is 30 s.
+        await worker.StopAsync().WaitAsync(TimeSpan.FromSeconds(60));
 
         var queues = (await broker.QueuesAsync()).ToDictionary(queue => queue.Name, queue => queue.Messages);
         using (Assert.EnterMultipleScope())
