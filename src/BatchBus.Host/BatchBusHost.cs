@@ -37,6 +37,7 @@ public static class BatchBusHost
 {
     private const string DefaultUrl = "http://127.0.0.1:8080";
     private const string ReadyTag = "ready";
+    private const string BusCheck = "masstransit-bus";
 
     /// <summary>Composes a process that is ready to be run.</summary>
     /// <param name="args">Settings from the command line, <c>--name value</c>.</param>
@@ -259,8 +260,7 @@ public static class BatchBusHost
                 bus.AddSendObserver(_ => observer);
             }
 
-            // Its own check speaks of endpoints and consumers; RabbitMqHealth asks the same and says it in an operator's words.
-            bus.ConfigureHealthCheckOptions(health => health.Tags.Clear());
+            bus.ConfigureHealthCheckOptions(health => health.Name = BusCheck);
             bus.AddConfigureEndpointsCallback((name, endpoint) =>
             {
                 if (name == "batch-state" && endpoint is IRabbitMqReceiveEndpointConfigurator queue)
@@ -302,6 +302,15 @@ public static class BatchBusHost
             .AddCheck<RabbitMqHealth>("rabbitmq", tags: [ReadyTag])
             .AddCheck<EndpointHealth>("endpoints", tags: [ReadyTag])
             .AddCheck<ClockHealth>("clock", tags: [ReadyTag]);
+
+        // MassTransit's own check speaks of endpoints and consumers; RabbitMqHealth asks the same and says it in an operator's words.
+        services.PostConfigure<HealthCheckServiceOptions>(checks =>
+        {
+            foreach (var own in checks.Registrations.Where(check => check.Name == BusCheck).ToList())
+            {
+                checks.Registrations.Remove(own);
+            }
+        });
         services.AddSingleton<IHealthCheckPublisher, HealthWatch>();
         services.Configure<HealthCheckPublisherOptions>(watch =>
         {

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text.Json;
 using BatchBus.Api.Errors;
 using BatchBus.Inference.Catalog;
@@ -17,7 +16,7 @@ internal sealed class ModelsEndpoint(ModelCatalog catalog, ModelRouter router)
     public async Task ListAsync(HttpContext context)
     {
         var query = context.Request.Query;
-        var limit = Limit(query);
+        var limit = PageLimit.Read(query, DefaultLimit, MaxLimit);
         var (after, before) = (Cursor(query, "after_id"), Cursor(query, "before_id"));
         var models = catalog.Models.Skip((after ?? -1) + 1).Take((before ?? catalog.Models.Count) - (after ?? -1) - 1).ToList();
         var page = after is null && before is not null ? models.TakeLast(limit).ToList() : [.. models.Take(limit)];
@@ -98,18 +97,5 @@ internal sealed class ModelsEndpoint(ModelCatalog catalog, ModelRouter router)
         return catalog.Models.Index().FirstOrDefault(entry => entry.Item.Name == id) is { Item: not null } found
             ? found.Index
             : throw ApiException.InvalidRequest($"{name}: not the id of a model. Take first_id or last_id of an earlier page.");
-    }
-
-    private static int Limit(IQueryCollection query)
-    {
-        var text = query["limit"].ToString();
-        if (text.Length == 0)
-        {
-            return DefaultLimit;
-        }
-
-        return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var limit) && limit is >= 1 and <= MaxLimit
-            ? limit
-            : throw ApiException.InvalidRequest($"limit: Input should be an integer from 1 to {MaxLimit}");
     }
 }

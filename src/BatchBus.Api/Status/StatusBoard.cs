@@ -176,7 +176,7 @@ internal sealed class StatusBoard(
             if (name != "endpoints" && (isAlarm || entry.Status is not HealthStatus.Healthy))
             {
                 yield return new Problem(
-                    name == "masstransit-bus" ? "rabbitmq" : name,
+                    name,
                     isAlarm ? Problem.Warning : Problem.Error,
                     entry.Description ?? "not ready",
                     entry.Data.GetValueOrDefault("remedy") as string);

@@ -77,10 +77,7 @@ public sealed record PageEntries(long Now, IReadOnlyDictionary<string, string> E
             Entries.TryGetValue(PageStore.FailureField(lane, position), out var failure) ? CallFailure.Parse(failure) : null);
         foreach (var (name, entry) in Entries)
         {
-            if (name.Split(':') is [var laneOf, var from, var count]
-                && int.TryParse(laneOf, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number == lane
-                && int.Parse(from, CultureInfo.InvariantCulture) is var first && position >= first
-                && int.Parse(count, CultureInfo.InvariantCulture) is var length && position < first + length)
+            if (IsPage(name) && Page.Parse(default, name) is var page && page.Lane == lane && position >= page.From && position < page.From + page.Count)
             {
                 var parts = entry.Split('|', 4);
                 var left = TimeSpan.FromMilliseconds(Math.Max(0, long.Parse(parts[1], CultureInfo.InvariantCulture) - Now));
@@ -94,8 +91,8 @@ public sealed record PageEntries(long Now, IReadOnlyDictionary<string, string> E
                 return nowhere with
                 {
                     State = state,
-                    From = first,
-                    Count = length,
+                    From = page.From,
+                    Count = page.Count,
                     Worker = entry[0] == 'l' ? parts[3] : null,
                     Attempt = int.Parse(parts[2], CultureInfo.InvariantCulture),
                     Left = left,
@@ -113,10 +110,13 @@ public sealed record PageEntries(long Now, IReadOnlyDictionary<string, string> E
 
     /// <summary>The pages that a worker holds.</summary>
     public IEnumerable<Page> Leased(Guid batchId) => Entries
-        .Where(entry => char.IsAsciiDigit(entry.Key[0]) && LeaseLeft(entry.Value) is { Ticks: > 0 } left && left <= PageStore.LongestLease)
+        .Where(entry => IsPage(entry.Key) && LeaseLeft(entry.Value) is { Ticks: > 0 } left && left <= PageStore.LongestLease)
         .Select(entry => Page.Parse(batchId, entry.Key));
 
     /// <summary>How long the sweeper waited for a page's last message; zero where it has sent none.</summary>
     public static TimeSpan LastPause(string? entry)
         => entry?.Split('|') is ["q", _, _, var pause] ? TimeSpan.FromMilliseconds(long.Parse(pause, CultureInfo.InvariantCulture)) : TimeSpan.Zero;
+
+    /// <summary>Beside pages stand notes on requests, whose names begin with a word.</summary>
+    private static bool IsPage(string name) => char.IsAsciiDigit(name[0]);
 }

@@ -48,14 +48,6 @@ internal static class Outcomes
     /// <param name="count">Its length.</param>
     public static bool[] Finished(RedisValue[] fields, int from, int count) => Finished(Range(fields, from, count));
 
-    /// <summary>The places within a range of the requests that have not succeeded.</summary>
-    /// <inheritdoc cref="Finished(RedisValue[], int, int)"/>
-    public static IEnumerable<int> NotSucceeded(RedisValue[] fields, int from, int count)
-    {
-        var outcomes = Range(fields, from, count);
-        return Enumerable.Range(0, count).Where(i => outcomes[i] != Succeeded);
-    }
-
     /// <summary>One character per request of a range: <c>s</c> or <c>e</c>, something else where it has no result.</summary>
     /// <inheritdoc cref="Finished(RedisValue[], int, int)"/>
     public static byte[] Range(RedisValue[] fields, int from, int count)

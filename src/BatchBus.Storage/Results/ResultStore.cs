@@ -166,10 +166,10 @@ public sealed class ResultStore(IConnectionMultiplexer redis, RequestStore reque
             {
                 cancellationToken.ThrowIfCancellationRequested();
                 var count = Math.Min(OutcomesAtOnce, lane.Count - from);
-                var outcomes = await Database.HashGetAsync(new BatchKeys(record.BatchId).Results(lane.Number), Outcomes.Fields(from, count));
-                foreach (var place in Outcomes.NotSucceeded(outcomes, from, count))
+                var outcomes = await OutcomesAsync(record.BatchId, lane.Number, from, count);
+                for (var i = 0; i < count; i++)
                 {
-                    if (await submitted.ReadAsync(from + place) is { } request)
+                    if (outcomes[i] is not RequestOutcome.Succeeded && await submitted.ReadAsync(from + i) is { } request)
                     {
                         yield return (lane, request);
                     }

@@ -42,6 +42,15 @@ public sealed class When_something_is_wrong
     }
 
     [Test]
+    public async Task Every_part_is_told_of_once()
+    {
+        using var response = await _installation.Http.GetAsync("/health/ready");
+        var parts = (await response.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("parts");
+
+        Assert.That(parts.EnumerateObject().Select(part => part.Name), Is.EquivalentTo(["redis", "rabbitmq", "endpoints", "clock"]));
+    }
+
+    [Test]
     public Task A_clock_that_is_wrong() => IsToldAsync("clock", "alarm", HttpStatusCode.OK, "is 1 h 0 min ahead of the clock of the Redis server", "timedatectl");
 
     [Test]

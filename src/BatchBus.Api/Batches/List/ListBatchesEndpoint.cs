@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text.Json;
 using BatchBus.Api.Batches.Read;
 using BatchBus.Api.Errors;
@@ -18,7 +17,7 @@ internal sealed class ListBatchesEndpoint(BatchStore batches, BatchResponse resp
     public async Task HandleAsync(HttpContext context)
     {
         var query = context.Request.Query;
-        var list = await batches.ListAsync(context.Workspace(), Cursor(query, "after_id"), Cursor(query, "before_id"), Limit(query));
+        var list = await batches.ListAsync(context.Workspace(), Cursor(query, "after_id"), Cursor(query, "before_id"), PageLimit.Read(query, DefaultLimit, MaxLimit));
         context.Response.ContentType = "application/json";
         await using var json = new Utf8JsonWriter(context.Response.BodyWriter);
         json.WriteStartObject();
@@ -50,18 +49,5 @@ internal sealed class ListBatchesEndpoint(BatchStore batches, BatchResponse resp
         return BatchId.TryParse(text, out var batchId)
             ? batchId
             : throw ApiException.InvalidRequest($"{name}: not the id of a message batch. Take first_id or last_id of an earlier page.");
-    }
-
-    private static int Limit(IQueryCollection query)
-    {
-        string? text = query["limit"];
-        if (text is null)
-        {
-            return DefaultLimit;
-        }
-
-        return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var limit) && limit is >= 1 and <= MaxLimit
-            ? limit
-            : throw ApiException.InvalidRequest($"limit: Input should be an integer from 1 to {MaxLimit}");
     }
 }

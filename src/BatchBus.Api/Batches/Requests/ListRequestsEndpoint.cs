@@ -22,7 +22,7 @@ internal sealed class ListRequestsEndpoint(BatchResponse batches, RequestLister 
     public async Task HandleAsync(HttpContext context, string id)
     {
         var query = context.Request.Query;
-        var (state, after, limit) = (State(query), After(query), Limit(query));
+        var (state, after, limit) = (State(query), After(query), PageLimit.Read(query, DefaultLimit, MaxLimit));
         var record = await batches.FindAsync(context, id);
         if (record.ArchivedAt is not null)
         {
@@ -102,18 +102,5 @@ internal sealed class ListRequestsEndpoint(BatchResponse batches, RequestLister 
             && int.TryParse(position, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number < int.MaxValue
             ? new RequestPosition(laneNumber, number)
             : throw ApiException.InvalidRequest("after: no place in the list. Take next of an earlier page.");
-    }
-
-    private static int Limit(IQueryCollection query)
-    {
-        var text = query["limit"].ToString();
-        if (text.Length == 0)
-        {
-            return DefaultLimit;
-        }
-
-        return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var limit) && limit is >= 1 and <= MaxLimit
-            ? limit
-            : throw ApiException.InvalidRequest($"limit: Input should be an integer from 1 to {MaxLimit}");
     }
 }
