@@ -159,13 +159,11 @@ public static class BatchBusHost
         var connectionString = settings.Redis;
         if (connectionString is null)
         {
-            var store = EmbeddedStore.Start(settings.DataDirectory);
+            var store = await EmbeddedStore.StartAsync(settings.DataDirectory, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes);
+            services.AddSingleton(new StoreRoom(settings.MaxMemory, TimeProvider.System));
             services.AddSingleton(_ => store);
             services.AddHostedService<EmbeddedRecovery>();
-            services.AddHostedService<EmbeddedCheckpoint>();
-
-            // A checkpoint is an administrator's command.
-            connectionString = $"{store.ConnectionString},allowAdmin=true";
+            connectionString = store.ConnectionString;
         }
 
         ConfigurationOptions redis;

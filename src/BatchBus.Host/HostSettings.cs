@@ -12,7 +12,7 @@ public sealed record HostSettings
     /// <summary>The setting that chooses how the log is written.</summary>
     public const string LogFormatSetting = "BatchBus:LogFormat";
 
-    private const string CheckpointSetting = "BatchBus:CheckpointEvery";
+    private const string MaxMemorySetting = "BatchBus:MaxMemoryMb";
 
     /// <summary>RabbitMQ, as an <c>amqp://</c> address; null for the in-memory transport.</summary>
     public string? RabbitMq { get; init; }
@@ -26,8 +26,8 @@ public sealed record HostSettings
     /// <summary>Where the embedded store keeps its data.</summary>
     public required string DataDirectory { get; init; }
 
-    /// <summary>How often the embedded store writes a checkpoint.</summary>
-    public required TimeSpan CheckpointEvery { get; init; }
+    /// <summary>Bytes of managed memory in use beyond which the embedded store takes no more batches; by default half of what the process can have.</summary>
+    public required long MaxMemory { get; init; }
 
     /// <summary>How the log is written.</summary>
     public LogFormat LogFormat { get; init; }
@@ -59,7 +59,7 @@ public sealed record HostSettings
             Redis = redis,
             LogFormat = ReadLogFormat(NullIfEmpty(configuration[LogFormatSetting])),
             Roles = ReadRoles(configuration[RolesSetting]),
-            CheckpointEvery = ReadInterval(NullIfEmpty(configuration[CheckpointSetting]) ?? "00:05:00"),
+            MaxMemory = ReadMaxMemory(NullIfEmpty(configuration[MaxMemorySetting])),
             DataDirectory = Path.GetFullPath(NullIfEmpty(configuration["BatchBus:DataDirectory"]) ?? ".batchbus"),
         };
         return settings.IsEmbedded && settings.Roles.Count < Enum.GetValues<HostRole>().Length
@@ -68,10 +68,10 @@ public sealed record HostSettings
             : settings;
     }
 
-    private static TimeSpan ReadInterval(string text)
-        => TimeSpan.TryParse(text, CultureInfo.InvariantCulture, out var interval) && interval >= TimeSpan.FromSeconds(1)
-            ? interval
-            : throw new InvalidSettingsException($"{CheckpointSetting} is '{text}' and should be a time of at least one second, such as 00:05:00.");
+    private static long ReadMaxMemory(string? text)
+        => text is null ? GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 2
+            : int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var megabytes) && megabytes > 0 ? megabytes * 1_000_000L
+            : throw new InvalidSettingsException($"{MaxMemorySetting} is '{text}' and should be a number of megabytes, such as 2000.");
 
     private static LogFormat ReadLogFormat(string? text) => text?.ToUpperInvariant() switch
     {

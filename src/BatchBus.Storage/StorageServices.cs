@@ -31,6 +31,7 @@ public static class StorageServices
         services.TryAddSingleton<FleetStore>();
         services.TryAddSingleton<LimitStore>();
         services.TryAddSingleton<PageStore>();
+        services.TryAddSingleton(new StoreRoom(most: null, TimeProvider.System));
         services.TryAddSingleton<RequestLister>();
         services.TryAddSingleton<RequestStore>();
         services.TryAddSingleton<ResultStore>();

@@ -55,7 +55,7 @@ public sealed class StoreServers
             "--aof", "--aof-commit-wait", "--recover", "--fail-on-recovery-error",
             "--checkpointdir", GarnetDirectory.FullName,
             "--device-type", "RandomAccess",
-            "--memory", "256m", "--page", "4m", "--index", "16m",
+            "--reviv", "--memory", "4g", "--page", "4m", "--index", "16m",
             "--aof-memory", "64m", "--aof-page-size", "32m",
             "--logger-level", "Error", "-q",
         ]);

@@ -1,11 +1,12 @@
 using System.Net;
+using BatchBus.Storage;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using StackExchange.Redis;
 
 namespace BatchBus.Host.Observability;
 
 /// <summary>Whether Redis answers, and takes writes: one with a full disk or full memory goes on answering reads.</summary>
-internal sealed class RedisHealth(IConnectionMultiplexer redis, HostSettings settings) : IHealthCheck
+internal sealed class RedisHealth(IConnectionMultiplexer redis, StoreRoom room, HostSettings settings) : IHealthCheck
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan ProbeMemory = TimeSpan.FromMinutes(1);
@@ -16,7 +17,9 @@ internal sealed class RedisHealth(IConnectionMultiplexer redis, HostSettings set
         try
         {
             await redis.GetDatabase().StringSetAsync(Probe, "1", ProbeMemory).WaitAsync(Patience, cancellationToken);
-            return PartHealth.Ready("Redis answers and takes writes.");
+            return room.Problem is { } problem
+                ? PartHealth.Alarm("The embedded store is full: new batches are refused, those that it has go on.", problem)
+                : PartHealth.Ready("Redis answers and takes writes.");
         }
         catch (RedisServerException exception)
         {

@@ -20,8 +20,6 @@ public sealed class When_the_process_is_killed_in_mid_batch(Mode mode)
     /// <summary>Within this time an answer is stored, with much to spare on a busy machine; one that was sent longer before a kill must have been.</summary>
     private static readonly TimeSpan Stored = TimeSpan.FromMilliseconds(250);
 
-    /// <summary>The embedded store comes back from a checkpoint and what its log holds beyond.</summary>
-    private static readonly Dictionary<string, string> Settings = new() { ["BatchBus__CheckpointEvery"] = "00:00:01" };
 
     private static readonly SimulatedLatency Usual = SimulatedLatency.LogNormal(TimeSpan.FromMilliseconds(200), 0.3);
 
@@ -29,7 +27,7 @@ public sealed class When_the_process_is_killed_in_mid_batch(Mode mode)
     [Test]
     public async Task Should_end_with_each_request_once_and_repeat_no_call_whose_result_was_kept()
     {
-        await using var installation = await Installation.StartAsync(mode, Usual, settings: Settings);
+        await using var installation = await Installation.StartAsync(mode, Usual);
         var log = installation.Simulator.Log;
         var id = await installation.SubmitAsync(Leads.Batch(Count, _ => "mistral-7b"));
         var kept = new List<(ulong Key, TimeSpan Since)>();
@@ -51,7 +49,6 @@ public sealed class When_the_process_is_killed_in_mid_batch(Mode mode)
         }
 
         await AssertEndsAsync(installation, id);
-        Assert.That(installation.Output, Does.Not.Contain("checkpoint"), "a checkpoint that fails is warned of");
         var repeated = Repeated(log);
         TestContext.Out.WriteLine($"{mode}: {repeated.Count} extra calls, {open} open at {Kills} kills");
         var starts = log.Entries.ToLookup(call => call.Key, call => call.Start);
@@ -67,7 +64,7 @@ public sealed class When_the_process_is_killed_in_mid_batch(Mode mode)
     [Test]
     public async Task Should_make_no_more_extra_calls_than_were_open()
     {
-        await using var installation = await Installation.StartAsync(mode, Usual, settings: Settings);
+        await using var installation = await Installation.StartAsync(mode, Usual);
         var log = installation.Simulator.Log;
         var id = await installation.SubmitAsync(Leads.Batch(Count, _ => "mistral-7b"));
         var open = 0;

@@ -1,6 +1,9 @@
 using System.Globalization;
 using System.Net;
+using System.Net.Http.Json;
 using System.Net.Sockets;
+using System.Text;
+using System.Text.Json;
 using BatchBus.TestServers;
 
 namespace BatchBus.Cli.Tests.Serving;
@@ -45,11 +48,46 @@ public sealed class ServeTests
     }
 
     [Test]
+    public async Task A_store_that_is_full_refuses_batches_and_keeps_those_it_has()
+    {
+        _cli.Environment["BatchBus__MaxMemoryMb"] = "450";
+
+        // What a worker has in its hands takes memory as well.
+        _cli.Environment["BatchBus__Models__mistral-7b__Prefetch"] = "1";
+        using var serving = _cli.Start("serve", "--urls", "http://127.0.0.1:0");
+        using var http = new HttpClient { BaseAddress = new Uri(await UrlAsync(serving)) };
+        http.DefaultRequestHeaders.Add("anthropic-version", "2023-06-01");
+        var taken = new List<string?>();
+        JsonElement? refusal = null;
+        for (var batch = 0; batch < 20 && refusal is null; batch++)
+        {
+            using var response = await http.PostAsync("/v1/messages/batches", new StringContent(LargeBatch(batch), Encoding.UTF8, "application/json"));
+            var answer = await response.Content.ReadFromJsonAsync<JsonElement>();
+            if (response.IsSuccessStatusCode)
+            {
+                taken.Add(answer.GetProperty("id").GetString());
+            }
+            else
+            {
+                refusal = answer.GetProperty("error");
+            }
+        }
+
+        Assert.That(refusal?.GetProperty("type").GetString(), Is.EqualTo("overloaded_error"));
+        Assert.That(refusal?.GetProperty("message").GetString(), Does.Contain("The embedded store is full").And.Contain("ConnectionStrings__Redis"));
+        Assert.That(taken, Has.Count.GreaterThan(4));
+        foreach (var id in taken)
+        {
+            using var response = await http.GetAsync($"/v1/messages/batches/{id}");
+            Assert.That(response.IsSuccessStatusCode, $"{id} is there");
+        }
+    }
+
+    [Test]
     public async Task Says_how_it_is_and_stops_when_asked_to()
     {
         using var serving = _cli.Start("serve", "--urls", "http://127.0.0.1:0");
-        await Eventually.ThatAsync(() => serving.Errors.Contains("BatchBus listens on", StringComparison.Ordinal), "the server listens");
-        var url = serving.Errors.Split(' ').First(word => word.StartsWith("http://127.0.0.1:", StringComparison.Ordinal));
+        var url = await UrlAsync(serving);
         var healthy = await _cli.RunAsync("health", "--url", url);
 
         serving.Interrupt();
@@ -64,5 +102,30 @@ public sealed class ServeTests
             Assert.That(gone.ExitCode, Is.EqualTo(1));
             Assert.That(gone.Errors, Does.Contain($"Nothing answers at {url}"));
         }
+    }
+
+    private static async Task<string> UrlAsync(CommandLine.Running serving)
+    {
+        await Eventually.ThatAsync(() => serving.Errors.Contains("BatchBus listens on", StringComparison.Ordinal), "the server listens");
+        return serving.Errors.Split(' ').First(word => word.StartsWith("http://127.0.0.1:", StringComparison.Ordinal));
+    }
+
+    /// <summary>15 MB that do not compress to much less.</summary>
+    private static string LargeBatch(int seed)
+    {
+        var random = new Random(seed);
+        var noise = new byte[750_000];
+        return JsonSerializer.Serialize(new
+        {
+            requests = Enumerable.Range(0, 15).Select(i =>
+            {
+                random.NextBytes(noise);
+                return new
+                {
+                    custom_id = $"request-{i}",
+                    @params = new { model = "mistral-7b", max_tokens = 5, messages = new[] { new { role = "user", content = Convert.ToBase64String(noise) } } },
+                };
+            }),
+        });
     }
 }

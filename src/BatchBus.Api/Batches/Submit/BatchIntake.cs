@@ -4,6 +4,7 @@ using BatchBus.Api.Errors;
 using BatchBus.Contracts;
 using BatchBus.Inference.Catalog;
 using BatchBus.Inference.Routing;
+using BatchBus.Storage;
 using BatchBus.Storage.Batches;
 using BatchBus.Storage.Requests;
 using BatchBus.Webhooks;
@@ -16,7 +17,15 @@ namespace BatchBus.Api.Batches.Submit;
 
 /// <summary>Makes a batch of requests as they arrive, over HTTP or over the bus: store, commit, announce.</summary>
 internal sealed partial class BatchIntake(
-    BatchStore batches, ModelCatalog catalog, ModelRouter router, WebhookUrls webhooks, IBus bus, IOptions<ApiOptions> options, TimeProvider time, ILogger<BatchIntake> logger)
+    BatchStore batches,
+    StoreRoom room,
+    ModelCatalog catalog,
+    ModelRouter router,
+    WebhookUrls webhooks,
+    IBus bus,
+    IOptions<ApiOptions> options,
+    TimeProvider time,
+    ILogger<BatchIntake> logger)
 {
     /// <summary>How long the announcement may take; publishing can hang while the broker is down, and the sweeper publishes too.</summary>
     private static readonly TimeSpan AnnouncementPatience = TimeSpan.FromSeconds(2);
@@ -111,6 +120,11 @@ internal sealed partial class BatchIntake(
         var extendedAt = time.GetTimestamp();
         await foreach (var (model, yieldsToBatchStage, request) in requests.WithCancellation(cancellationToken))
         {
+            if (room.Problem is { } problem)
+            {
+                throw ApiException.Overloaded(problem);
+            }
+
             await upload.AddAsync(model, yieldsToBatchStage, request);
             if (time.GetElapsedTime(extendedAt) > ExtendInterval)
             {
