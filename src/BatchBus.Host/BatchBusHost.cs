@@ -342,6 +342,7 @@ public static class BatchBusHost
             string.Join(" ", app.Urls),
             string.Join(", ", settings.Roles.Order().Select(role => role.ToString().ToLowerInvariant())),
             settings.IsEmbedded ? $"embedded, data in {settings.DataDirectory}" : "RabbitMQ and Redis");
+        app.Lifetime.ApplicationStopping.Register(() => HostLog.Stopping(log));
         foreach (var model in app.Services.GetRequiredService<ModelCatalog>().Models)
         {
             if (model.IsSimulated)

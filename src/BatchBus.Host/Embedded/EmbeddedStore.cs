@@ -23,7 +23,7 @@ internal sealed class EmbeddedStore : IDisposable
 
     public string ConnectionString { get; }
 
-    /// <exception cref="InvalidSettingsException">Another process uses the folder.</exception>
+    /// <exception cref="DataFolderInUseException">Another process uses the folder.</exception>
     public static EmbeddedStore Start(string directory)
     {
         Directory.CreateDirectory(directory);
@@ -34,8 +34,7 @@ internal sealed class EmbeddedStore : IDisposable
         }
         catch (IOException)
         {
-            throw new InvalidSettingsException(
-                $"Another BatchBus process uses the data folder {directory}. Stop it, or give this one a folder of its own with BatchBus__DataDirectory.");
+            throw new DataFolderInUseException(directory);
         }
 
         var port = FreePort();
