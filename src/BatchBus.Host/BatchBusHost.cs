@@ -25,9 +25,9 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using OpenTelemetry.Metrics;
+using OpenTelemetry.Resources;
 using Serilog;
 using Serilog.Events;
-using Serilog.Formatting.Compact;
 using StackExchange.Redis;
 
 namespace BatchBus.Host;
@@ -58,7 +58,10 @@ public static class BatchBusHost
 
         var services = builder.Services;
         services.AddHealth();
-        services.AddOpenTelemetry().WithMetrics(metrics => metrics.AddMeter(Telemetry.Name, "Microsoft.AspNetCore.Hosting", "System.Runtime").AddPrometheusExporter());
+        var name = builder.Configuration["OTEL_SERVICE_NAME"];
+        services.AddOpenTelemetry()
+            .ConfigureResource(resource => resource.AddService(string.IsNullOrEmpty(name) ? "batchbus" : name))
+            .WithMetrics(metrics => metrics.AddMeter(Telemetry.Name, "Microsoft.AspNetCore.Hosting", "System.Runtime").AddPrometheusExporter());
         services.AddTracing(builder.Configuration);
         services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(30));
         await services.AddRedisAsync(settings);
@@ -139,7 +142,7 @@ public static class BatchBusHost
     {
         var minimum = Enum.TryParse<LogEventLevel>(builder.Configuration["BatchBus:LogLevel"], ignoreCase: true, out var level) ? level : LogEventLevel.Information;
         builder.Services.AddSerilog(log => (format is LogFormat.Json
-                ? log.WriteTo.Console(new RenderedCompactJsonFormatter())
+                ? log.WriteTo.Console(new PlainJsonFormatter())
                 : log.WriteTo.Console(
                     outputTemplate: "{Timestamp:HH:mm:ss.fff} {Level:u3} {Message:lj}{NewLine}{Exception}",
                     formatProvider: CultureInfo.InvariantCulture,
