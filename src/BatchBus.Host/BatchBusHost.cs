@@ -144,7 +144,7 @@ public static class BatchBusHost
         builder.Services.AddSerilog(log => (format is LogFormat.Json
                 ? log.WriteTo.Console(new PlainJsonFormatter())
                 : log.WriteTo.Console(
-                    outputTemplate: "{Timestamp:HH:mm:ss.fff} {Level:u3} {Message:lj}{NewLine}{Exception}",
+                    outputTemplate: "{Timestamp:HH:mm:ss.fff} {Level:u3} {Message:l}{NewLine}{Exception}",
                     formatProvider: CultureInfo.InvariantCulture,
                     standardErrorFromLevel: LogEventLevel.Verbose))
             .MinimumLevel.Is(minimum)

@@ -10,7 +10,7 @@ namespace BatchBus.Host.Observability;
 /// <summary>One JSON object per line, whose <c>@m</c> reads as the lines for people do: without quotes around each text.</summary>
 internal sealed class PlainJsonFormatter : ITextFormatter
 {
-    private static readonly MessageTemplateTextFormatter Message = new("{Message:lj}", CultureInfo.InvariantCulture);
+    private static readonly MessageTemplateTextFormatter Message = new("{Message:l}", CultureInfo.InvariantCulture);
     private static readonly RenderedCompactJsonFormatter Json = new();
 
     public void Format(LogEvent logEvent, TextWriter output)

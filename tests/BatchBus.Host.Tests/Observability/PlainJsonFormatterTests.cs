@@ -14,12 +14,12 @@ public sealed class PlainJsonFormatterTests
         using var usual = new StringWriter();
         using var log = new LoggerConfiguration().WriteTo.Sink(new Both(plain, usual)).CreateLogger();
 
-        log.Warning(new InvalidOperationException("broken"), "{BatchId} took {Seconds:0.0} s for {Model}", "msgbatch_1", 1.5, "mistral-7b");
+        log.Warning(new InvalidOperationException("broken"), "{BatchId} took {Seconds:0.0} s for {Model} ({Level})", "msgbatch_1", 1.5, "mistral-7b", LogEventLevel.Debug);
 
         var (ours, theirs) = (Fields(plain), Fields(usual));
         using (Assert.EnterMultipleScope())
         {
-            Assert.That(ours["@m"], Is.EqualTo("msgbatch_1 took 1.5 s for mistral-7b"));
+            Assert.That(ours["@m"], Is.EqualTo("msgbatch_1 took 1.5 s for mistral-7b (Debug)"));
             Assert.That(theirs["@m"], Does.StartWith("\"msgbatch_1\""), "what is not wanted");
             Assert.That(ours.Where(field => field.Key != "@m"), Is.EqualTo(theirs.Where(field => field.Key != "@m")));
         }
