@@ -36,7 +36,7 @@ public enum InferenceError
     /// <summary>HTTP 401, 402, 403: the key is wrong, restricted or out of funds.</summary>
     Unauthorized = 11,
 
-    /// <summary>The endpoint does not speak the protocol or serve the model: a wrong address, endpoint id or served model name.</summary>
+    /// <summary>The endpoint does not speak the protocol: a wrong address or endpoint id.</summary>
     Misconfigured = 12,
 
     /// <summary>A completion that is of no use: no choice, a generation that was not finished, a tool call that cannot be read.</summary>
@@ -44,4 +44,7 @@ public enum InferenceError
 
     /// <summary>The model cannot answer this request; told as <see cref="InferenceOutcome.Refused"/>, with the field and the remedy.</summary>
     Refused = 14,
+
+    /// <summary>A model server answers, but serves no model of the name that it is asked for.</summary>
+    UnknownModel = 15,
 }

@@ -18,6 +18,7 @@ public static class InferenceErrors
         InferenceError.EngineDown => new(ErrorReaction.Defer, false, "api_error"),
         InferenceError.Unauthorized => new(ErrorReaction.StopEndpoint, false, "api_error"),
         InferenceError.Misconfigured => new(ErrorReaction.StopEndpoint, false, "api_error"),
+        InferenceError.UnknownModel => new(ErrorReaction.StopEndpoint, false, "api_error"),
         InferenceError.InvalidAnswer => new(ErrorReaction.RetryHere, true, "api_error"),
         InferenceError.Refused => new(ErrorReaction.FailRequest, false, "invalid_request_error"),
         _ => throw new ArgumentOutOfRangeException(nameof(error), error, "Unknown error."),

@@ -15,6 +15,7 @@ public sealed class InferenceErrorsTests
     [TestCase(InferenceError.EngineDown, ErrorReaction.Defer, false, true, "api_error")]
     [TestCase(InferenceError.Unauthorized, ErrorReaction.StopEndpoint, false, true, "api_error")]
     [TestCase(InferenceError.Misconfigured, ErrorReaction.StopEndpoint, false, true, "api_error")]
+    [TestCase(InferenceError.UnknownModel, ErrorReaction.StopEndpoint, false, true, "api_error")]
     [TestCase(InferenceError.Refused, ErrorReaction.FailRequest, false, false, "invalid_request_error")]
     public void Each_error_has_its_reaction_its_blame_and_its_type_on_the_wire(
         InferenceError error, ErrorReaction reaction, bool usesAttempt, bool blamesEndpoint, string type)

@@ -4,6 +4,7 @@ using BatchBus.Contracts;
 using BatchBus.Inference;
 using BatchBus.Storage;
 using BatchBus.Storage.Batches;
+using BatchBus.Storage.Endpoints;
 using BatchBus.Storage.Pages;
 using BatchBus.Storage.Requests;
 using BatchBus.Storage.Results;
@@ -42,6 +43,8 @@ internal sealed class WorkerHost : IAsyncDisposable
     public PageStore Pages => Get<PageStore>();
 
     public ResultStore Results => Get<ResultStore>();
+
+    public EndpointStore Endpoints => Get<EndpointStore>();
 
     public HeldPages Held => Get<HeldPages>();
 

@@ -154,7 +154,7 @@ internal sealed class StatusBoard(
             yield return new Problem(
                 endpoint.Endpoint,
                 hasOther ? Problem.Warning : Problem.Error,
-                string.Create(CultureInfo.InvariantCulture, $"The endpoint is {state} since {endpoint.Since:HH:mm:ss} UTC ({endpoint.Reason}). {then}"),
+                string.Create(CultureInfo.InvariantCulture, $"The endpoint is {state}, since {endpoint.Since:HH:mm} UTC ({endpoint.Reason}). {then}"),
                 endpoint.Remedy);
         }
     }

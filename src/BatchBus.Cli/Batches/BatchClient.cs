@@ -144,6 +144,30 @@ internal sealed class BatchClient : IDisposable
     }
 
     /// <summary>
+    /// What is in the way of models' work, in sentences that say what to do: their endpoints, workers, and what all models need. Nothing
+    /// where the server does not say.
+    /// </summary>
+    public async Task<IReadOnlyList<string>> ObstaclesAsync(IReadOnlyCollection<string> models, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var status = await CallAsync(HttpMethod.Get, "v1/status", cancellationToken);
+            var others = status.GetProperty("endpoints").EnumerateArray()
+                .Where(endpoint => !models.Contains(endpoint.GetProperty("model").GetString()))
+                .SelectMany(endpoint => new[] { endpoint.GetProperty("endpoint").GetString(), endpoint.GetProperty("model").GetString() })
+                .ToHashSet();
+            return [.. status.GetProperty("problems").EnumerateArray()
+                .Where(problem => !others.Contains(problem.GetProperty("part").GetString()))
+                .Select(problem => $"{problem.GetProperty("part").GetString()}: {problem.GetProperty("description").GetString()} {problem.GetProperty("remedy").GetString()}".TrimEnd())];
+        }
+        catch (CommandFailure)
+        {
+            // The stream of events is what the command lives on, and tells of a server that is gone.
+            return [];
+        }
+    }
+
+    /// <summary>
     /// The lines of the results, each with its line feed and valid until the next is asked for. Where the connection broke off, the
     /// download goes on at the line that had not arrived whole.
     /// </summary>

@@ -10,7 +10,7 @@ internal sealed class BatchWatch(BatchClient client, IAnsiConsole console, TimeP
     /// <summary>Shows the batch until it has ended, and then its sums. Returns the batch object.</summary>
     public async Task<JsonElement> ShowAsync(string id, CancellationToken cancellationToken)
     {
-        var ended = await new ProgressDisplay(console, time).ShowAsync(client.FollowAsync(id, cancellationToken).Select(update => update.Progress()), cancellationToken);
+        var ended = await new ProgressDisplay(console, time, client.ObstaclesAsync).ShowAsync(client.FollowAsync(id, cancellationToken).Select(update => update.Progress()), cancellationToken);
         var batch = await client.FindAsync(id, cancellationToken);
         new Summary(console, "give the models endpoints").Show(ended);
         console.WriteLine($"{Outcome(batch)}.");

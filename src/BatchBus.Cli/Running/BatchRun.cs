@@ -196,7 +196,7 @@ internal sealed class BatchRun(RunOptions options, IAnsiConsole console, TimePro
     private async Task<int> FollowAsync(RunRecord record, RunLedger ledger, BatchClient client, CancellationToken cancellationToken)
     {
         var id = record.BatchId!;
-        var ended = await new ProgressDisplay(console, time).ShowAsync(client.FollowAsync(id, cancellationToken).Select(update => update.Progress()), cancellationToken);
+        var ended = await new ProgressDisplay(console, time, obstacles: null).ShowAsync(client.FollowAsync(id, cancellationToken).Select(update => update.Progress()), cancellationToken);
         var counts = await ResultsFile.WriteAsync(client.ResultLinesAsync(id, partial: false, from: 0, cancellationToken), options.Output, cancellationToken);
         ledger.Write(record with { IsWritten = true });
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using BatchBus.Inference.Catalog;
 using BatchBus.Inference.Resilience;
 using BatchBus.Storage.Endpoints;
@@ -18,17 +19,20 @@ internal sealed class EndpointHealth(ModelCatalog catalog, EndpointStore endpoin
     {
         try
         {
-            var (alarms, remedies) = (new List<string>(), new List<string>());
+            var outages = new List<(string Endpoint, EndpointOutage Outage)>();
             foreach (var endpoint in catalog.Models.SelectMany(model => model.Endpoints))
             {
                 if (await endpoints.OutageAsync(endpoint.Name).WaitAsync(Patience, cancellationToken) is { } outage)
                 {
-                    alarms.Add($"{endpoint.Name} is {(outage.IsStopped ? "stopped until it is mended" : "out of use")} since {outage.Since:O} ({outage.Reason})");
-                    remedies.Add(Remedy(endpoint.Name, outage));
+                    outages.Add((endpoint.Name, outage));
                 }
             }
 
-            return alarms.Count == 0 ? PartHealth.Ready("Every model endpoint is in use.") : PartHealth.Alarm(string.Join("; ", alarms) + ".", string.Join(" ", remedies));
+            return outages.Count == 0
+                ? PartHealth.Ready("Every model endpoint is in use.")
+                : PartHealth.Alarm(
+                    string.Join(' ', outages.Select(outage => Description(outage.Endpoint, outage.Outage))),
+                    string.Join(' ', outages.Select(outage => (outages.Count == 1 ? "" : $"{outage.Endpoint}: ") + Remedy(outage.Endpoint, outage.Outage))));
         }
         catch (Exception exception) when (exception is RedisException or RedisTimeoutException or TimeoutException)
         {
@@ -37,6 +41,10 @@ internal sealed class EndpointHealth(ModelCatalog catalog, EndpointStore endpoin
         }
     }
 
+    internal static string Description(string endpoint, EndpointOutage outage) => string.Create(
+        CultureInfo.InvariantCulture,
+        $"The endpoint {endpoint} is {(outage.IsStopped ? "stopped until it is mended" : "out of use")} since {outage.Since:yyyy-MM-dd HH:mm} UTC ({outage.Reason}).");
+
     internal static string Remedy(string endpoint, EndpointOutage outage)
-        => $"{endpoint}: {OutageAdvice.Of(outage.Reason, endpoint)} It is tried again every {(outage.IsStopped ? "minute" : "few seconds")}; until then its requests wait or go to the next endpoint.";
+        => $"{OutageAdvice.Of(outage.Reason, endpoint)} It is tried again every {(outage.IsStopped ? "minute" : "few seconds")}; until then its requests wait or go to the next endpoint.";
 }

@@ -16,13 +16,14 @@ internal static partial class EndpointFailure
     {
         400 or 422 => Refused(status, message),
         413 => new InferenceOutcome.Refused("request_too_large", "The request is larger than the model's endpoint accepts."),
-        401 or 402 or 403 => Failed(InferenceError.Unauthorized, $"HTTP {status}; check ApiKey, its rights and the account's balance"),
+        401 or 402 or 403 => Failed(InferenceError.Unauthorized, $"HTTP {status}"),
         408 or 504 or 522 or 524 => Failed(InferenceError.Timeout, $"HTTP {status}", retryAfter),
         409 or 425 or 429 => Failed(InferenceError.RateLimited, $"HTTP {status}", retryAfter),
         502 or 503 or (>= 520 and <= 530) => Failed(InferenceError.Unavailable, $"HTTP {status}", retryAfter),
         >= 500 => Failed(InferenceError.ServerError, $"HTTP {status}", retryAfter),
-        404 => Failed(InferenceError.Misconfigured, "HTTP 404; check BaseUrl, EndpointId and ServedModel"),
-        _ => Failed(InferenceError.Misconfigured, $"HTTP {status}; check BaseUrl and Protocol"),
+        404 when message is not null && UnknownModel.IsMatch(message) => Failed(InferenceError.UnknownModel, "HTTP 404, no model of this name is served"),
+        404 => Failed(InferenceError.Misconfigured, "HTTP 404"),
+        _ => Failed(InferenceError.Misconfigured, $"HTTP {status}"),
     };
 
     /// <summary>The outcome for an HTTP reply that is no success.</summary>
@@ -32,7 +33,7 @@ internal static partial class EndpointFailure
 
         // A model server explains a 400. One without a word comes from something in between, and would refuse every request alike.
         return status is 400 or 422 && !hasError
-            ? Failed(InferenceError.Misconfigured, $"HTTP {status} without an error object; check BaseUrl and Protocol")
+            ? Failed(InferenceError.Misconfigured, $"HTTP {status} without an error object")
             : FromStatus(status, error.Message, retryAfter);
     }
 
@@ -62,4 +63,8 @@ internal static partial class EndpointFailure
 
     [GeneratedRegex(@"(?<=maximum context length (is|of) )\d+")]
     private static partial Regex ContextLimit { get; }
+
+    // vLLM: The model `x` does not exist. Ollama: model "x" not found, try pulling it first.
+    [GeneratedRegex(@"\bmodel\b.*(does not exist|not found)|no such model", RegexOptions.IgnoreCase)]
+    private static partial Regex UnknownModel { get; }
 }

@@ -67,6 +67,12 @@ internal sealed partial class EndpointKeeper(
         var wanted = worker.Held == 0 ? 0 : Math.Min(worker.Slots, worker.Held);
         var (claimed, inFlight, limit) = worker.Endpoints.Read(() => (gate.Claimed, gate.InFlight, gate.Limit));
         var share = await store.ShareAsync(name, held.Owner, claimed, wanted, gate.Endpoint.MaxInFlight, inFlight, limit);
+        if (!keeping.HasBegun)
+        {
+            share = await ForgetStopAsync(gate, share);
+            keeping.HasBegun = true;
+        }
+
         var wasOut = gate.IsOutOfUse;
         worker.Endpoints.Change(() => gate.Observe(share, time.GetUtcNow()));
         gate.Client.ShareWith(share.Workers);
@@ -81,6 +87,22 @@ internal sealed partial class EndpointKeeper(
         {
             worker.Endpoints.Change(gate.PrepareTrial);
         }
+    }
+
+    /// <summary>
+    /// A stop ends where a worker starts: what the operator mended, in settings or at the endpoint, is often why it was started. If nothing
+    /// was mended, the first call stops the endpoint again.
+    /// </summary>
+    private async Task<EndpointShare> ForgetStopAsync(EndpointGate gate, EndpointShare share)
+    {
+        if (share.OutOfUse is not { IsStopped: true } stop)
+        {
+            return share;
+        }
+
+        await store.CloseAsync(gate.Endpoint.Name);
+        Log.TriedAfterStart(logger, gate.Endpoint.Name, stop.Reason);
+        return share with { OutOfUse = null };
     }
 
     /// <summary>Tells the other workers that an endpoint is out of use, or back.</summary>
@@ -147,6 +169,8 @@ internal sealed partial class EndpointKeeper(
 
     private sealed class Keeping(long now)
     {
+        public bool HasBegun { get; set; }
+
         public long CheckedAt { get; set; } = now;
 
         public long MeteredAt { get; set; } = now;
@@ -162,6 +186,9 @@ internal sealed partial class EndpointKeeper(
     {
         [LoggerMessage(LogLevel.Error, "The endpoint {Endpoint} is stopped ({Reason}). Its requests wait; it is tried again every {Seconds:0} s")]
         public static partial void Stopped(ILogger logger, string endpoint, string reason, double seconds);
+
+        [LoggerMessage(LogLevel.Information, "The endpoint {Endpoint} was stopped when this process started ({Reason}); its next request tries it again")]
+        public static partial void TriedAfterStart(ILogger logger, string endpoint, string reason);
 
         [LoggerMessage(LogLevel.Warning, "The endpoint {Endpoint} is out of use ({Reason}). Its requests wait or go elsewhere; one tries it every {Seconds:0} s")]
         public static partial void OutOfUse(ILogger logger, string endpoint, string reason, double seconds);

@@ -22,6 +22,20 @@ public sealed class BatchCommandsTests
     public void SetUp() => _server.Models.Latency = SimulatedLatency.Fixed(TimeSpan.FromMilliseconds(20));
 
     [Test]
+    public async Task A_watch_says_why_nothing_moves()
+    {
+        _server.Models.Endpoint("v1").Outage = SimulatedOutage.Answer(401);
+        var id = await _server.SubmitAsync(Requests.Lines(2));
+        using var watch = _server.Cli.Start("watch", id);
+
+        await Eventually.ThatAsync(() => watch.Output.Contains("mistral-7b: The endpoint is stopped", StringComparison.Ordinal), "it says what stands in the way");
+
+        Assert.That(watch.Output, Does.Contain("BatchBus__Models__mistral-7b__ApiKey").And.Not.Contain("to go"));
+        _server.Models.Endpoint("v1").Outage = null;
+        Assert.That((await watch.EndAsync()).ExitCode, Is.Zero);
+    }
+
+    [Test]
     public async Task A_batch_is_submitted_watched_listed_and_downloaded()
     {
         var file = _server.Cli.Write("leads.jsonl", Requests.Lines(40));

@@ -131,6 +131,24 @@ public sealed partial class When_a_run_is_interrupted
         }
     }
 
+    [Test]
+    public async Task Should_say_why_nothing_moves_and_go_on_with_settings_that_are_right()
+    {
+        using (var run = Start("--served-model", "mistral-7b=another"))
+        {
+            await Eventually.ThatAsync(() => run.Errors.Contains("--served-model mistral-7b=NAME", StringComparison.Ordinal), "it says what to do");
+            Assert.That(run.Output, Does.Not.Contain("to go"));
+            run.Interrupt();
+            await run.EndAsync();
+        }
+
+        _endpoint.Latency = SimulatedLatency.Fixed(TimeSpan.Zero);
+        var resumed = await RunAsync();
+
+        Assert.That(resumed.ExitCode, Is.Zero, resumed.Errors);
+        Assert.That(resumed.Output, Does.Contain("Resuming"));
+    }
+
     private static string BatchIdIn(string output) => BatchId.Match(output).Value;
 
     [GeneratedRegex("msgbatch_[A-Za-z0-9]{24}")]

@@ -104,7 +104,7 @@ public sealed class ChatCompletionReaderTests
     public void An_error_object_about_the_request_refuses_it(string reply, string message) =>
         Assert.That(Read(reply), Is.EqualTo(new InferenceOutcome.Refused("invalid_request_error", message)));
 
-    [TestCase("""{"object":"error","message":"no such model","code":404}""", InferenceError.Misconfigured)]
+    [TestCase("""{"object":"error","message":"no such model","code":404}""", InferenceError.UnknownModel)]
     [TestCase("""{"error":{"message":"boom","code":500}}""", InferenceError.ServerError)]
     [TestCase("""{"error":"boom"}""", InferenceError.ServerError)]
     [TestCase("""{"detail":"boom"}""", InferenceError.ServerError)]

@@ -30,7 +30,7 @@ public sealed class JobFailureTests
     public void A_refusal_is_found_in_other_shapes_too(string error, string message) =>
         Assert.That(JobFailure.Read(error), Is.EqualTo(new InferenceOutcome.Refused("invalid_request_error", message)));
 
-    [TestCase("""{'message': 'vLLM returned HTTP 404: {"error":{"message":"no such model","code":404}}', 'type': 'worker_error', 'code': None}""", InferenceError.Misconfigured)]
+    [TestCase("""{'message': 'vLLM returned HTTP 404: {"error":{"message":"no such model","code":404}}', 'type': 'worker_error', 'code': None}""", InferenceError.UnknownModel)]
     [TestCase("""{'message': 'vLLM returned HTTP 500: {"error":{"message":"secret","code":500}}', 'type': 'worker_error', 'code': None}""", InferenceError.ServerError)]
     [TestCase("""{'message': 'vLLM returned HTTP 503: secret', 'type': 'worker_error', 'code': None}""", InferenceError.Unavailable)]
     [TestCase("""{'message': 'vLLM server process is not running; worker is unhealthy', 'type': 'worker_error', 'code': None}""", InferenceError.EngineDown)]

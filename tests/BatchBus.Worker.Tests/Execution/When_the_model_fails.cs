@@ -52,6 +52,26 @@ public sealed class When_the_model_fails
     }
 
     [Test]
+    public async Task Should_try_an_endpoint_at_once_that_was_stopped_before_the_worker_started()
+    {
+        await _worker.Endpoints.OpenAsync(WorkerHost.ModelName, isStopped: true, "Unauthorized: HTTP 401");
+        var started = await WorkerHost.StartAsync(slots: 1, time: _time);
+        try
+        {
+            var record = await started.BatchAsync(1);
+
+            await started.SendAsync(record, 0, 1);
+            await started.CalledAsync(1);
+
+            Assert.That(await _worker.Endpoints.OutageAsync(WorkerHost.ModelName), Is.Null, "no alarm is left of before");
+        }
+        finally
+        {
+            await LetTimePassUntilAsync(started.DisposeAsync().AsTask(), "the second worker stopped");
+        }
+    }
+
+    [Test]
     public async Task Should_note_the_last_failure_until_the_page_is_reported()
     {
         _worker.Model.Answer = (index, attempt, _) => Task.FromResult(
