@@ -33,6 +33,9 @@ public sealed class BatchCommandsTests
         Assert.That(watch.Output, Does.Contain("BatchBus__Models__mistral-7b__ApiKey").And.Not.Contain("to go"));
         _server.Models.Endpoint("v1").Outage = null;
         Assert.That((await watch.EndAsync()).ExitCode, Is.Zero);
+
+        // Where its worker tells that the endpoint is back, a moment later, the other tests find the server well.
+        await Eventually.ThatAsync(async () => (await _server.Cli.RunAsync("doctor")).ExitCode == 0, "the endpoint is in use again");
     }
 
     [Test]
