@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.CommandLine.Help;
-using System.CommandLine.Parsing;
 using BatchBus.Cli;
 using BatchBus.Cli.Batches;
 using BatchBus.Cli.Doctor;
@@ -10,7 +9,13 @@ using BatchBus.Cli.RunPod;
 using BatchBus.Cli.Serving;
 using BatchBus.Cli.Simulating;
 
-var root = new RootCommand("BatchBus runs Anthropic Message Batches on your own models.")
+var root = new RootCommand(
+    $"""
+    BatchBus runs Anthropic Message Batches on your own models. `batchbus COMMAND --help` says more of a command.
+
+    Exit code: 0 when it was done, 2 when not every request of the batch succeeded or a problem was found;
+    {ExitCodes.Help}
+    """)
 {
     RunCommand.Create(),
     ServeCommand.Create(),
@@ -27,24 +32,14 @@ var root = new RootCommand("BatchBus runs Anthropic Message Batches on your own 
     KeysCommand.Create(),
     RunPodCommand.Create(),
 };
-root.SetAction(result => new HelpAction().Invoke(result));
+var help = new HelpPage(new HelpAction());
+root.Options.OfType<HelpOption>().Single().Action = help;
+root.SetAction(help.Invoke);
 
 var parsed = root.Parse(args);
 if (parsed.Errors.Count > 0)
 {
-    foreach (var error in parsed.Errors)
-    {
-        await Console.Error.WriteLineAsync(error.Message);
-    }
-
-    var path = "";
-    for (var result = parsed.CommandResult; result.Parent is CommandResult parent; result = parent)
-    {
-        path = $"{result.Command.Name} {path}";
-    }
-
-    await Console.Error.WriteLineAsync($"See `batchbus {path}--help`.");
-    return ExitCodes.Failed;
+    return await Mistakes.ExplainAsync(parsed);
 }
 
 // Stopping takes as long as the host's own limit allows; a limit here would cut it short.

@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using BatchBus.Host;
 using Microsoft.Extensions.Options;
 
@@ -14,7 +15,7 @@ internal static class StartFailure
         InvalidOperationException { InnerException: ArgumentException or FormatException } => $"BatchBus cannot start: {exception.Message}",
         InvalidDataException => $"BatchBus cannot start: {exception.Message} {exception.InnerException?.Message}",
         UnauthorizedAccessException => $"BatchBus cannot start: {exception.Message} Choose another data folder, or allow it to be written.",
-        IOException => $"BatchBus cannot listen: {exception.Message} Choose another address with --urls.",
+        IOException or SocketException => $"BatchBus cannot listen: {exception.Message.TrimEnd('.')}. Choose another address, such as --urls http://127.0.0.1:8090, and name it to the other commands with --server.",
         _ => null,
     };
 }

@@ -25,9 +25,9 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using OpenTelemetry.Metrics;
+using OpenTelemetry.Resources;
 using Serilog;
 using Serilog.Events;
-using Serilog.Formatting.Compact;
 using StackExchange.Redis;
 
 namespace BatchBus.Host;
@@ -58,7 +58,10 @@ public static class BatchBusHost
 
         var services = builder.Services;
         services.AddHealth();
-        services.AddOpenTelemetry().WithMetrics(metrics => metrics.AddMeter(Telemetry.Name, "Microsoft.AspNetCore.Hosting", "System.Runtime").AddPrometheusExporter());
+        var name = builder.Configuration["OTEL_SERVICE_NAME"];
+        services.AddOpenTelemetry()
+            .ConfigureResource(resource => resource.AddService(string.IsNullOrEmpty(name) ? "batchbus" : name))
+            .WithMetrics(metrics => metrics.AddMeter(Telemetry.Name, "Microsoft.AspNetCore.Hosting", "System.Runtime").AddPrometheusExporter());
         services.AddTracing(builder.Configuration);
         services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(30));
         await services.AddRedisAsync(settings);
@@ -139,9 +142,9 @@ public static class BatchBusHost
     {
         var minimum = Enum.TryParse<LogEventLevel>(builder.Configuration["BatchBus:LogLevel"], ignoreCase: true, out var level) ? level : LogEventLevel.Information;
         builder.Services.AddSerilog(log => (format is LogFormat.Json
-                ? log.WriteTo.Console(new RenderedCompactJsonFormatter())
+                ? log.WriteTo.Console(new PlainJsonFormatter())
                 : log.WriteTo.Console(
-                    outputTemplate: "{Timestamp:HH:mm:ss.fff} {Level:u3} {Message:lj}{NewLine}{Exception}",
+                    outputTemplate: "{Timestamp:HH:mm:ss.fff} {Level:u3} {Message:l}{NewLine}{Exception}",
                     formatProvider: CultureInfo.InvariantCulture,
                     standardErrorFromLevel: LogEventLevel.Verbose))
             .MinimumLevel.Is(minimum)
@@ -340,6 +343,7 @@ public static class BatchBusHost
             string.Join(" ", app.Urls),
             string.Join(", ", settings.Roles.Order().Select(role => role.ToString().ToLowerInvariant())),
             settings.IsEmbedded ? $"embedded, data in {settings.DataDirectory}" : "RabbitMQ and Redis");
+        app.Lifetime.ApplicationStopping.Register(() => HostLog.Stopping(log));
         foreach (var model in app.Services.GetRequiredService<ModelCatalog>().Models)
         {
             if (model.IsSimulated)

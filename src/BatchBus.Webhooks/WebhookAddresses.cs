@@ -35,4 +35,4 @@ public sealed class WebhookAddresses(IOptions<WebhookOptions> options, Func<stri
 
 /// <summary>A host has an address that is not to be sent to.</summary>
 /// <param name="address">The address.</param>
-public sealed class RefusedAddressException(IPAddress address) : Exception($"{address} is not an address of the public internet, and is not allowed by {WebhookOptions.Section}:AllowedAddresses");
+public sealed class RefusedAddressException(IPAddress address) : Exception($"{address} is not an address of the public internet; {WebhookOptions.AllowedSetting}={address} would allow it");

@@ -6,6 +6,9 @@ public sealed class WebhookOptions
     /// <summary>The section's name.</summary>
     public const string Section = "BatchBus:Webhooks";
 
+    /// <summary>The setting that allows an address, as an operator writes it.</summary>
+    internal const string AllowedSetting = "BatchBus__Webhooks__AllowedAddresses__0";
+
     private static readonly TimeSpan[] StandardDelays =
     [
         TimeSpan.FromSeconds(5), TimeSpan.FromMinutes(5), TimeSpan.FromMinutes(30), TimeSpan.FromHours(2), TimeSpan.FromHours(5),

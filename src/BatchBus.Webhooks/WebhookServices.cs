@@ -22,7 +22,7 @@ public static class WebhookServices
         services.AddOptions<WebhookOptions>()
             .Bind(configuration.GetSection(WebhookOptions.Section))
             .Configure(options => options.BaseUrl = configuration["BatchBus:PublicBaseUrl"]?.TrimEnd('/') ?? "")
-            .Validate(options => options.AllowedAddresses.All(WebhookAddresses.IsEntry), $"{WebhookOptions.Section}:AllowedAddresses: each must be an address, a network such as 10.1.0.0/16, or a host name.")
+            .Validate(options => options.AllowedAddresses.All(WebhookAddresses.IsEntry), $"{WebhookOptions.AllowedSetting} and those after it must each be an address, a network such as 10.1.0.0/16, or a host name.")
             .Validate(options => options.Timeout > TimeSpan.Zero && options.Timeout <= TimeSpan.FromMinutes(1), $"{WebhookOptions.Section}:Timeout must be more than 0 and at most 00:01:00.")
             .Validate(
                 options => options.Delays.All(delay => delay > TimeSpan.Zero && delay <= Longest) && options.Delays.Sum(delay => delay.Ticks) <= Longest.Ticks,

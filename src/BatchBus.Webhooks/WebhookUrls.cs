@@ -14,7 +14,7 @@ public sealed class WebhookUrls(WebhookAddresses addresses, IOptions<WebhookWork
     /// <summary>The address that holds for a batch of a workspace: its own or the workspace's; null for none.</summary>
     public string? Of(string workspace, string? given) => given ?? workspaces.Value.Of(workspace).WebhookUrl;
 
-    /// <summary>What is wrong with an address that a batch gives, and the remedy; null when nothing is.</summary>
+    /// <summary>All that is wrong with an address that a batch gives, and the remedies; null when nothing is.</summary>
     public async Task<string?> ProblemAsync(string workspace, string given, CancellationToken cancellationToken)
     {
         if (Malformed(given) is { } malformed)
@@ -22,24 +22,39 @@ public sealed class WebhookUrls(WebhookAddresses addresses, IOptions<WebhookWork
             return malformed;
         }
 
+        var problems = new List<string>();
+        if (await RefusedAsync(new Uri(given).IdnHost, cancellationToken) is { } refused)
+        {
+            problems.Add($"{refused.Message}. Give an address that can be reached from the internet, or ask the operator to allow this one");
+        }
+
+        if (workspaces.Value.Of(workspace).WebhookSecrets.Length == 0)
+        {
+            problems.Add($"The workspace has no secret to sign with. The operator sets BatchBus__Workspaces__{workspace}__WebhookSecrets__0");
+        }
+
+        return problems.Count > 0 ? string.Join(". ", problems) : null;
+    }
+
+    /// <summary>Why nothing is to be sent to a host, by what its name stands for now.</summary>
+    private async Task<RefusedAddressException?> RefusedAsync(string host, CancellationToken cancellationToken)
+    {
         using var patience = new CancellationTokenSource(Patience, time);
         using var bounded = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, cancellationToken);
         try
         {
-            await addresses.ResolveAsync(new Uri(given).IdnHost, bounded.Token);
+            await addresses.ResolveAsync(host, bounded.Token);
         }
         catch (RefusedAddressException refused)
         {
-            return $"{refused.Message}. Give an address that can be reached from the internet, or ask the operator to allow this one";
+            return refused;
         }
         catch (Exception error) when (error is SocketException || (error is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {
             // It may well have an address by the time that the batch ends.
         }
 
-        return workspaces.Value.Of(workspace).WebhookSecrets.Length > 0
-            ? null
-            : $"The workspace has no secret to sign with. The operator sets BatchBus__Workspaces__{workspace}__WebhookSecrets__0";
+        return null;
     }
 
     /// <summary>What is wrong with the form of an address; null when nothing is.</summary>

@@ -35,10 +35,26 @@ public sealed class HelpTests
         }
     }
 
+    [Test]
+    public async Task A_list_of_commands_says_of_each_what_it_does_and_of_exit_codes_once()
+    {
+        using var cli = new CommandLine();
+
+        var run = await cli.RunAsync("--help");
+
+        var commands = run.Output.Split("Commands:")[1].Trim().Split(Environment.NewLine);
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(run.Output.Split("Exit code"), Has.Length.EqualTo(2));
+            Assert.That(commands, Has.Length.EqualTo(14).And.All.EndsWith("."));
+        }
+    }
+
     [TestCase(new[] { "submitt" }, "'submitt'", "batchbus --help")]
     [TestCase(new[] { "run", "a.jsonl", "--stag", "x" }, "'--stag'", "batchbus run --help")]
-    [TestCase(new[] { "run" }, "Required argument missing", "batchbus run --help")]
-    [TestCase(new[] { "watch" }, "Required argument missing", "batchbus watch --help")]
+    [TestCase(new[] { "run" }, "FILE is missing. Write `batchbus run FILE`.", "batchbus run --help")]
+    [TestCase(new[] { "explain" }, "BATCH and CUSTOM_ID are missing. Write `batchbus explain BATCH CUSTOM_ID`.", "batchbus explain --help")]
+    [TestCase(new[] { "explain", "msgbatch_1" }, "CUSTOM_ID is missing.", "batchbus explain --help")]
     [TestCase(new[] { "results", "msgbatch_1", "--json" }, "--output", "batchbus results --help")]
     [TestCase(new[] { "list", "--limit", "0" }, "--limit is less than 1", "batchbus list --help")]
     [TestCase(new[] { "list", "--server", "localhost" }, "http://127.0.0.1:8080", "batchbus list --help")]
@@ -46,7 +62,7 @@ public sealed class HelpTests
     [TestCase(new[] { "serve", "--port", "80" }, "'--port'", "batchbus serve --help")]
     [TestCase(new[] { "health", "--url", "127.0.0.1:8080" }, "127.0.0.1:8080", "batchbus health --help")]
     [TestCase(new[] { "simulate", "--latency", "20" }, "20", "batchbus simulate --help")]
-    [TestCase(new[] { "runpod", "delete" }, "Required argument missing", "batchbus runpod delete --help")]
+    [TestCase(new[] { "runpod", "delete" }, "NAME is missing. Write `batchbus runpod delete NAME`.", "batchbus runpod delete --help")]
     public async Task A_mistake_is_named_with_where_to_look(string[] args, string mistake, string help)
     {
         using var cli = new CommandLine();

@@ -11,7 +11,7 @@ public sealed class WebhookUrlsTests
     {
         using var webhooks = new Webhooks();
 
-        Assert.That(await webhooks.ProblemAsync(url), Does.Contain("not an address of the public internet").And.Contain("ask the operator"));
+        Assert.That(await webhooks.ProblemAsync(url), Does.Contain("not an address of the public internet").And.Contain("BatchBus__Webhooks__AllowedAddresses__0=").And.Contain("ask the operator"));
     }
 
     [TestCase(""), TestCase("/hook"), TestCase("example.com/hook"), TestCase("ftp://8.8.8.8/"), TestCase("file:///etc/passwd"), TestCase("gopher://8.8.8.8/"), TestCase("http://")]
@@ -78,6 +78,14 @@ public sealed class WebhookUrlsTests
         using var webhooks = new Webhooks();
 
         Assert.That(await webhooks.ProblemAsync("https://8.8.8.8/", "other"), Does.Contain("BatchBus__Workspaces__other__WebhookSecrets__0"));
+    }
+
+    [Test]
+    public async Task All_that_is_wrong_is_told_at_once()
+    {
+        using var webhooks = new Webhooks();
+
+        Assert.That(await webhooks.ProblemAsync("http://10.0.0.1/", "other"), Does.Contain("AllowedAddresses__0=10.0.0.1").And.Contain("BatchBus__Workspaces__other__WebhookSecrets__0"));
     }
 
     [Test]

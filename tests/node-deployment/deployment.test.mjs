@@ -69,15 +69,12 @@ test('docker-compose.yml holds no secret, and asks for each by a sentence', () =
 });
 
 test('what docker-compose.yml names is there', () => {
-  for (const [source] of ['rabbitmq', 'redis'].flatMap((name) => compose.services[name].volumes).map((volume) => volume.split(':'))) {
-    assert.ok(!source.startsWith('.') || existsSync(new URL(source, root)), source);
-  }
   for (const [name, service] of services) {
     for (const network of service.networks ?? []) assert.ok(network in compose.networks, `${name}: ${network}`);
     for (const dependency of Object.keys(service.depends_on ?? {})) assert.ok(dependency in compose.services, `${name}: ${dependency}`);
     for (const volume of service.volumes ?? []) {
       const [source] = volume.split(':');
-      assert.ok(source.startsWith('./infra/') || source in compose.volumes, `${name}: ${source}`);
+      assert.ok(source in compose.volumes || (source.startsWith('./infra/') && existsSync(new URL(source, root))), `${name}: ${source}`);
     }
   }
 });

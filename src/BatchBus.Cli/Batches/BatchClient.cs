@@ -56,8 +56,8 @@ internal sealed class BatchClient : IDisposable
         using var response = await SendAsync(request, cancellationToken);
         if ((int)response.StatusCode is 400 or 413)
         {
-            var message = await MessageAsync(response, cancellationToken);
-            var counting = message.StartsWith("requests", StringComparison.Ordinal) ? " (requests are counted from 0)" : "";
+            var message = (await MessageAsync(response, cancellationToken)).TrimEnd('.');
+            var counting = message.StartsWith("requests.", StringComparison.Ordinal) || message.Contains(" at indexes ", StringComparison.Ordinal) ? " (requests are counted from 0)" : "";
             throw new CommandFailure($"{file.Name} was refused: {message}{counting}. Nothing was run.");
         }
 

@@ -93,7 +93,7 @@ internal static class ListCommand
                 Age(now - batch.GetProperty("created_at").GetDateTimeOffset()));
         }
 
-        Terminal.Output().Write(table);
+        Terminal.Output().Write(new Unpadded(table));
     }
 
     private static string Age(TimeSpan age) => age switch

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Globalization;
 using System.Runtime.CompilerServices;
 using System.Text.Json;
 
@@ -46,27 +45,32 @@ internal static class ResultsCommand
             {
                 var id = result.GetValue(batch)!;
                 var (isPartial, onlyFailed) = (result.GetValue(partial), result.GetValue(failed));
-                if (result.GetValue(output) is not { } file)
+                var path = result.GetValue(output) is { } file ? Path.GetFullPath(file) : null;
+                try
                 {
-                    await PrintAsync(Lines(0), cancellationToken);
-                    return ExitCodes.Succeeded;
+                    var total = path is null ? await PrintAsync(Lines(0), cancellationToken) : await WriteAsync(path);
+                    if (total == 0 && onlyFailed)
+                    {
+                        await Console.Error.WriteLineAsync(isPartial ? $"No request of {id} has failed so far." : $"Every request of {id} succeeded.");
+                    }
                 }
-
-                var path = Path.GetFullPath(file);
-                var counts = isPartial || onlyFailed
-                    ? await ResultsFile.WriteAsync(Lines(0), path, cancellationToken)
-                    : await ResultsFile.ContinueAsync(Lines, path, id, cancellationToken);
-                if (result.GetValue(json))
+                catch (CommandFailure failure) when (failure.ExitCode == ExitCodes.NotFound)
                 {
-                    Console.WriteLine(JsonSerializer.Serialize(new Dictionary<string, object>(counts.ByType.Select(type => KeyValuePair.Create(type.Key, (object)type.Value))) { ["output"] = path }));
-                }
-                else
-                {
-                    var outcome = counts.Total == 0 ? "no results" : string.Join(", ", counts.ByType.Select(type => string.Create(CultureInfo.InvariantCulture, $"{type.Value:N0} {type.Key}")));
-                    Console.WriteLine($"{outcome}: {path}");
+                    throw await client.FindStatusAsync(id, cancellationToken) is { } status and not "ended" ? NotThereYet(id, status) : failure;
                 }
 
                 return ExitCodes.Succeeded;
+
+                async Task<int> WriteAsync(string path)
+                {
+                    var counts = isPartial || onlyFailed
+                        ? await ResultsFile.WriteAsync(Lines(0), path, cancellationToken)
+                        : await ResultsFile.ContinueAsync(Lines, path, id, cancellationToken);
+                    Console.WriteLine(result.GetValue(json)
+                        ? JsonSerializer.Serialize(new Dictionary<string, object>(counts.ByType.Select(type => KeyValuePair.Create(type.Key, (object)type.Value))) { ["output"] = path })
+                        : $"{(counts.Total == 0 ? "no results" : counts.Outcome)}: {path}");
+                    return counts.Total;
+                }
 
                 IAsyncEnumerable<ReadOnlyMemory<byte>> Lines(long from)
                 {
@@ -78,14 +82,24 @@ internal static class ResultsCommand
         return command;
     }
 
-    private static async Task PrintAsync(IAsyncEnumerable<ReadOnlyMemory<byte>> lines, CancellationToken cancellationToken)
+    /// <summary>The server's own words are for programs, which poll.</summary>
+    private static CommandFailure NotThereYet(string id, string status) => new(
+        $"The results of {id} are not there yet: the batch {(status == "canceling" ? "is being canceled" : "still runs")}. "
+            + $"`batchbus watch {id}` waits for its end; `batchbus results {id} --partial` takes what there is so far.",
+        ExitCodes.NotFound);
+
+    private static async Task<int> PrintAsync(IAsyncEnumerable<ReadOnlyMemory<byte>> lines, CancellationToken cancellationToken)
     {
+        var total = 0;
         await using var standardOutput = Console.OpenStandardOutput();
         await using var buffered = new BufferedStream(standardOutput, 64 << 10);
         await foreach (var line in lines.WithCancellation(cancellationToken))
         {
             await buffered.WriteAsync(line, cancellationToken);
+            total++;
         }
+
+        return total;
     }
 
     private static async IAsyncEnumerable<ReadOnlyMemory<byte>> FailedAsync(

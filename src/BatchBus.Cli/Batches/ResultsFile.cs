@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using System.Text.Json;
 
@@ -106,12 +107,18 @@ internal static class ResultsFile
     /// <summary>What the lines say.</summary>
     internal sealed class ResultCounts
     {
+        private static readonly string[] Types = ["succeeded", "errored", "canceled", "expired"];
+
         private readonly Dictionary<string, int> _byType = [];
         private readonly List<(string CustomId, string Message)> _failures = [];
 
         public int Total => _byType.Values.Sum();
 
-        public IReadOnlyDictionary<string, int> ByType => _byType;
+        /// <summary>How many there are of each type, always in the same order.</summary>
+        public IEnumerable<KeyValuePair<string, int>> ByType => _byType.OrderBy(type => Array.IndexOf(Types, type.Key));
+
+        /// <summary>In words: "46 succeeded, 2 errored".</summary>
+        public string Outcome => string.Join(", ", ByType.Select(type => string.Create(CultureInfo.InvariantCulture, $"{type.Value:N0} {type.Key}")));
 
         /// <summary>The first few that did not succeed.</summary>
         public IReadOnlyList<(string CustomId, string Message)> Failures => _failures;

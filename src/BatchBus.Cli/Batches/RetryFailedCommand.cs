@@ -34,7 +34,7 @@ internal static class RetryFailedCommand
                 var retry = await client.RetryAsync(id, cancellationToken);
                 var total = BatchCommand.TotalOf(retry);
                 await Console.Error.WriteLineAsync(string.Create(
-                    CultureInfo.InvariantCulture, $"{total:N0} {(total == 1 ? "request" : "requests")} of {id} {(total == 1 ? "is" : "are")} tried again. `batchbus watch` shows how they do."));
+                    CultureInfo.InvariantCulture, $"{total:N0} {(total == 1 ? "request" : "requests")} of {id} {(total == 1 ? "is" : "are")} tried again. `batchbus watch {BatchCommand.IdOf(retry)}` shows how {(total == 1 ? "it does" : "they do")}."));
                 if (result.GetValue(json))
                 {
                     BatchCommand.Print(retry);

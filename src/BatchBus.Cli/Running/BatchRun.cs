@@ -37,6 +37,13 @@ internal sealed class BatchRun(RunOptions options, IAnsiConsole console, TimePro
             await Console.Error.WriteLineAsync(failure.Message);
             return ExitCodes.Failed;
         }
+        catch (DataFolderInUseException inUse)
+        {
+            await Console.Error.WriteLineAsync(
+                $"Another BatchBus process uses the data folder {inUse.Directory}. If it is a server, give it the file: batchbus submit {options.File} --wait. "
+                + "Or choose another folder with --data DIR.");
+            return ExitCodes.Failed;
+        }
         catch (Exception exception) when (StartFailure.Explain(exception) is { } explanation)
         {
             await Console.Error.WriteLineAsync(explanation);
@@ -150,9 +157,9 @@ internal sealed class BatchRun(RunOptions options, IAnsiConsole console, TimePro
     private async Task<RunRecord> SubmitOrResumeAsync(
         RunRecord? earlier, RequestFile file, RunLedger ledger, string key, BatchClient client, CancellationToken cancellationToken)
     {
-        if (earlier?.BatchId is { } id && await client.FindStatusAsync(id, cancellationToken) is not null)
+        if (earlier?.BatchId is { } id && await client.FindStatusAsync(id, cancellationToken) is { } status)
         {
-            if (!earlier.IsWritten)
+            if (status != "ended")
             {
                 console.WriteLine($"Resuming {id} ({file.Name}).");
                 return earlier;
@@ -160,7 +167,8 @@ internal sealed class BatchRun(RunOptions options, IAnsiConsole console, TimePro
 
             if (!options.Again)
             {
-                console.WriteLine($"{file.Name} has been run before ({id}). These are its results; --again runs it anew.");
+                // Whoever served from this data folder in the meantime has gone on with what an interrupted run left.
+                console.WriteLine($"{(earlier.IsWritten ? $"{file.Name} has been run before ({id})" : $"{id} ({file.Name}) has ended meanwhile")}. These are its results; --again runs it anew.");
                 return earlier;
             }
         }
@@ -193,7 +201,7 @@ internal sealed class BatchRun(RunOptions options, IAnsiConsole console, TimePro
         ledger.Write(record with { IsWritten = true });
 
         new Summary(console, "set --endpoint").Show(ended);
-        console.WriteLine($"{string.Join(", ", counts.ByType.Select(type => string.Create(CultureInfo.InvariantCulture, $"{type.Value:N0} {type.Key}")))}: {options.Output}");
+        console.WriteLine($"{counts.Outcome}: {options.Output}");
         if (counts.AllSucceeded)
         {
             return ExitCodes.Succeeded;

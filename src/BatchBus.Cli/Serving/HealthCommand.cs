@@ -25,7 +25,7 @@ internal static class HealthCommand
                 return null;
             },
         };
-        var command = new Command("health", "Asks a BatchBus process whether it is ready: exit code 0, otherwise 1. Health checks of containers call it.") { url };
+        var command = new Command("health", "Asks a BatchBus process whether it is ready, for the health checks of containers. Exit code: 0 when it is, otherwise 1.") { url };
         command.SetAction((result, cancellationToken) => AskAsync(result.GetValue(url)!, cancellationToken));
         return command;
     }

@@ -71,8 +71,8 @@ internal static class ServeCommand
             }
             catch
             {
-                // Services that had started are told that the end is meant, or they would report it as their failure.
-                app.Lifetime.StopApplication();
+                // What had started is stopped in order, or it would report as a failure that its servers go.
+                await app.StopAsync(CancellationToken.None);
                 throw;
             }
 

@@ -30,7 +30,7 @@ internal sealed class EmbeddedStore : IDisposable
 
     public string ConnectionString { get; }
 
-    /// <summary>Why the append-only file was not rewritten although it is large; null where it was, or was not.</summary>
+    /// <summary>Why the append-only file was not rewritten although it is large; null where it was, or is small.</summary>
     public Exception? RewriteFailure { get; }
 
     /// <summary>Starts it on what its folder holds.</summary>
@@ -40,7 +40,7 @@ internal sealed class EmbeddedStore : IDisposable
     /// what is deleted makes room again (<c>--reviv</c>).
     /// </param>
     /// <param name="rewriteSize">Bytes of the append-only file at which it is rewritten.</param>
-    /// <exception cref="InvalidSettingsException">Another process uses the folder.</exception>
+    /// <exception cref="DataFolderInUseException">Another process uses the folder.</exception>
     public static async Task<EmbeddedStore> StartAsync(string directory, long memory, long rewriteSize = RewriteSize)
     {
         Directory.CreateDirectory(directory);
@@ -85,8 +85,7 @@ internal sealed class EmbeddedStore : IDisposable
         }
         catch (IOException)
         {
-            throw new InvalidSettingsException(
-                $"Another BatchBus process uses the data folder {directory}. Stop it, or give this one a folder of its own with BatchBus__DataDirectory.");
+            throw new DataFolderInUseException(directory);
         }
     }
 

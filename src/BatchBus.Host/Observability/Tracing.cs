@@ -2,7 +2,6 @@ using BatchBus.Storage;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
-using OpenTelemetry.Resources;
 using OpenTelemetry.Trace;
 
 namespace BatchBus.Host.Observability;
@@ -19,9 +18,7 @@ internal static class Tracing
             return;
         }
 
-        var name = configuration["OTEL_SERVICE_NAME"];
         services.AddOpenTelemetry().WithTracing(tracing => tracing
-            .ConfigureResource(resource => resource.AddService(string.IsNullOrEmpty(name) ? "batchbus" : name))
             .AddAspNetCoreInstrumentation(requests => requests.Filter = context => !IsProbe(context.Request.Path))
             .AddSource("MassTransit", Telemetry.Name)
             .AddOtlpExporter());

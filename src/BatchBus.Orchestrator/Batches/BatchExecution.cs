@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using BatchBus.Contracts;
 using BatchBus.Orchestrator.Dispatch;
 using BatchBus.Orchestrator.Sweep;
@@ -54,7 +55,8 @@ internal sealed partial class BatchExecution(
             await fleet.AddBatchAsync(model, saga.CorrelationId, saga.Workspace, saga.Weight);
         }
 
-        Log.Began(logger, BatchId.Format(saga.CorrelationId), record.Total, string.Join(", ", saga.Lanes.Select(lane => $"{lane.Count} for {lane.Model}")));
+        var models = record.Lanes.GroupBy(lane => lane.Model ?? "no model", lane => lane.Count).Select(lanes => string.Create(CultureInfo.InvariantCulture, $"{lanes.Sum():N0} for {lanes.Key}"));
+        Log.Began(logger, BatchId.Format(saga.CorrelationId), record.Total, string.Join(", ", models));
     }
 
     public async Task<IReadOnlyList<OutstandingPage>> ReleaseAsync(BatchState saga, PageOrigin? origin, CancellationToken cancellationToken)
@@ -220,8 +222,8 @@ internal sealed partial class BatchExecution(
 
     private static partial class Log
     {
-        [LoggerMessage(LogLevel.Information, "{BatchId} began: {Requests} requests, {Lanes}")]
-        public static partial void Began(ILogger logger, string batchId, int requests, string lanes);
+        [LoggerMessage(LogLevel.Information, "{BatchId} began. Requests: {Requests} ({Models})")]
+        public static partial void Began(ILogger logger, string batchId, int requests, string models);
 
         [LoggerMessage(LogLevel.Information, "{BatchId} ended ({Reason}) after {Elapsed:0.0} s: {Succeeded} succeeded, {Errored} errored, {Canceled} canceled, {Expired} expired")]
         public static partial void Ended(ILogger logger, string batchId, BatchEndReason reason, int succeeded, int errored, int canceled, int expired, double elapsed);

@@ -24,7 +24,6 @@ public sealed partial class When_the_readme_is_followed
             command dotnet "$@"
           fi
         }
-        batchbus() { dotnet run --project src/BatchBus.Cli -- "$@"; }
 
         """;
 
@@ -32,6 +31,7 @@ public sealed partial class When_the_readme_is_followed
     private readonly string _port = $"{LoopbackPort.FindFree()}";
     private readonly Queue<Snippet> _snippets = new(Snippet.All("README.md"));
     private SimulatorServer _model = null!;
+    private string _path = "";
 
     private Dictionary<string, string> Environment => new() { ["ASPNETCORE_URLS"] = $"http://127.0.0.1:{_port}", ["BATCHBUS_URL"] = $"http://127.0.0.1:{_port}" };
 
@@ -40,6 +40,7 @@ public sealed partial class When_the_readme_is_followed
     {
         _model = await SimulatorServer.StartAsync(new SimulatorOptions { Models = ["mistral:7b"] });
         Directory.CreateSymbolicLink(Path.Combine(_folder, "infra"), Path.Combine(Repository.Root, "infra"));
+        Directory.CreateSymbolicLink(Directory.CreateDirectory(Path.Combine(_folder, "artifacts", "bin", "BatchBus.Cli")).FullName + "/debug", AppContext.BaseDirectory);
         Directory.CreateSymbolicLink(Path.Combine(_folder, "node_modules"), Path.Combine(Clients.NodeFolder.Find("tests/node-sdk", "@anthropic-ai/sdk"), "node_modules"));
     }
 
@@ -68,6 +69,9 @@ public sealed partial class When_the_readme_is_followed
         var real = await ShellAsync(Next("sh").Text.Replace("http://localhost:11434/", _model.BaseAddress.AbsoluteUri, StringComparison.Ordinal));
         Assert.That(real, Does.Contain("2 succeeded"));
         Assert.That(_model.Log.Entries.Select(call => call.Model), Is.EqualTo(["mistral:7b"]), "the stage of the other request is another model's");
+
+        // What is said to each terminal that knows the short name.
+        _path = Next("sh").Text;
 
         // 4. A server, which takes the shell's place so that it ends with it.
         var serve = $"cd '{_folder}'\n{Dotnet.Replace("command", "exec", StringComparison.Ordinal)}{Next("sh").Text}";
@@ -142,7 +146,7 @@ public sealed partial class When_the_readme_is_followed
 
     private async Task<string> ShellAsync(string script)
     {
-        var start = new ProcessStartInfo("bash", ["-euc", Dotnet + script]) { WorkingDirectory = _folder, RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo("bash", ["-euc", Dotnet + _path + script]) { WorkingDirectory = _folder, RedirectStandardOutput = true, RedirectStandardError = true };
         foreach (var (name, value) in Environment)
         {
             start.Environment[name] = value;

@@ -161,7 +161,7 @@ public sealed partial class When_a_batch_is_observed(Mode mode)
             Assert.That(TextOf(failed, "BatchId"), Is.EqualTo(_id));
             Assert.That(TextOf(failed, "Error"), Is.EqualTo("ServerError"));
             Assert.That(Calls.Select(call => call.TraceId), Does.Contain(TextOf(failed, "@tr")));
-            Assert.That(lines.Select(line => TextOf(line, "@m")), Has.Some.Contains("BatchBus listens on").And.Some.Contains("ended (Completed)"));
+            Assert.That(lines.Select(line => TextOf(line, "@m")), Has.Some.Contains("BatchBus listens on").And.Some.Contains("ended (Completed)").And.Some.EqualTo($"{_id} began. Requests: {Count} ({Count} for mistral-7b)"));
         }
     }
 
@@ -181,6 +181,7 @@ public sealed partial class When_a_batch_is_observed(Mode mode)
             Assert.That(ValueOf(metrics, "batchbus_results_store_duration_seconds_count", ""), Is.Positive);
             Assert.That(ValueOf(metrics, "batchbus_part_ready", "part=\"rabbitmq\""), Is.EqualTo(1));
             Assert.That(ValueOf(metrics, "batchbus_clock_ahead_seconds", ""), Is.EqualTo(0).Within(5));
+            Assert.That(metrics, Does.Match("(?m)^target_info\\{.*service_name=\"batchbus\""));
             Assert.That(metrics, Does.Not.Contain(_id).And.Not.Contain("lead-0"), "no label per batch or request");
         }
     }

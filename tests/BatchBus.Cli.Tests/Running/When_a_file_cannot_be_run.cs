@@ -25,7 +25,9 @@ public sealed class When_a_file_cannot_be_run
     [Test]
     public async Task Should_say_what_the_server_refused_and_take_the_mended_file()
     {
-        await AssertRefusedAsync("custom_id must be unique", _cli.Write("leads.jsonl", Requests.Line("a"), Requests.Line("a")));
+        _cli.Environment["BatchBus__MaxBatchRequests"] = "2";
+        await AssertRefusedAsync("at most 2 items. Split the batch. Nothing was run.", _cli.Write("leads.jsonl", Requests.Lines(3)));
+        await AssertRefusedAsync("at indexes 0 and 1 (requests are counted from 0). Nothing was run.", _cli.Write("leads.jsonl", Requests.Line("a"), Requests.Line("a")));
         await AssertRefusedAsync("Known stages: email, polish, sales_intel, subject", _cli.Write("leads.jsonl", Requests.Line("a")), "--stage", "sale_intel");
 
         Assert.That((await _cli.RunAsync("run", "leads.jsonl")).ExitCode, Is.Zero);
@@ -41,12 +43,14 @@ public sealed class When_a_file_cannot_be_run
     }
 
     [Test]
-    public async Task Should_say_that_another_process_uses_the_data_folder()
+    public async Task Should_say_what_to_do_where_another_process_uses_the_data_folder()
     {
         Directory.CreateDirectory(Path.Combine(_cli.Folder, ".batchbus"));
         await using var held = new FileStream(Path.Combine(_cli.Folder, ".batchbus", "lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
 
-        await AssertRefusedAsync("Another BatchBus process uses the data folder", _cli.Write("leads.jsonl", Requests.Line("a")));
+        var file = _cli.Write("leads.jsonl", Requests.Line("a"));
+
+        await AssertRefusedAsync($"batchbus submit {file} --wait", file);
     }
 
     private async Task AssertRefusedAsync(string message, params string[] args)
@@ -55,7 +59,7 @@ public sealed class When_a_file_cannot_be_run
         using (Assert.EnterMultipleScope())
         {
             Assert.That(run.ExitCode, Is.EqualTo(1));
-            Assert.That(run.Errors, Does.Contain(message).And.Not.Contain("   at "), "a sentence and no stack trace");
+            Assert.That(run.Errors, Does.Contain(message).And.Not.Contain("   at ").And.Not.Contain(".."), "sentences and no stack trace");
             Assert.That(Directory.GetFiles(_cli.Folder, "*.results.jsonl*"), Is.Empty);
         }
     }

@@ -113,6 +113,15 @@ public sealed partial class When_a_run_is_interrupted
             Assert.That(_endpoint.Log.Count().Total, Is.EqualTo(Count));
         }
 
+        // As if the run had been interrupted, and another process had gone on to the end.
+        var path = Directory.GetFiles(Path.Combine(_cli.Folder, ".batchbus", "runs"), "*.json").Single();
+        var record = JsonNode.Parse(await File.ReadAllTextAsync(path))!;
+        record["is_written"] = false;
+        await File.WriteAllTextAsync(path, record.ToJsonString());
+        var meanwhile = await RunAsync();
+        await File.WriteAllTextAsync(path, record.ToJsonString());
+        Assert.That(meanwhile.Output, Does.Contain($"{BatchIdIn(first.Output)} (leads.jsonl) has ended meanwhile").And.Contain("--again").And.Not.Contain("Resuming"));
+
         var third = await RunAsync("--again");
         using (Assert.EnterMultipleScope())
         {

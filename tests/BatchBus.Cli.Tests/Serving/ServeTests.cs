@@ -44,7 +44,18 @@ public sealed class ServeTests
         var run = await _cli.RunAsync("serve", "--urls", url);
 
         Assert.That(run.ExitCode, Is.EqualTo(1));
-        Assert.That(run.Errors, Does.Contain("address already in use").And.Contain("--urls").And.Not.Contain("   at "));
+        Assert.That(run.Errors, Does.Contain("address already in use").And.Contain("--urls http://127.0.0.1:").And.Not.Contain("   at "));
+        Assert.That(run.Errors, Does.Not.Contain("WRN"), "what had started stops in order");
+    }
+
+    [Test]
+    public async Task An_address_of_another_machine_is_explained()
+    {
+        var run = await _cli.RunAsync(
+            "serve", "--urls", "http://192.0.2.1:8080", "--BatchBus:ApiKeys:0:Workspace", "sales", "--BatchBus:ApiKeys:0:Hash", new string('a', 64));
+
+        Assert.That(run.ExitCode, Is.EqualTo(1));
+        Assert.That(run.Errors, Does.Contain("BatchBus cannot listen: ").And.Contain("--urls").And.Not.Contain("   at "));
     }
 
     [Test]
@@ -97,6 +108,7 @@ public sealed class ServeTests
         using (Assert.EnterMultipleScope())
         {
             Assert.That(ended.ExitCode, Is.Zero, ended.Errors);
+            Assert.That(ended.Errors, Does.Contain("BatchBus stops"));
             Assert.That(healthy.ExitCode, Is.Zero, healthy.Errors);
             Assert.That(healthy.Output, Does.Contain("\"status\":\"ready\""));
             Assert.That(gone.ExitCode, Is.EqualTo(1));
