@@ -87,6 +87,9 @@ internal sealed class BatchClient : IDisposable
         return await ReadAsync(response, cancellationToken);
     }
 
+    /// <summary>The first errored requests of a batch with their errors, as many as the server lists at once.</summary>
+    public Task<JsonElement> ErroredAsync(string id, CancellationToken cancellationToken) => CallAsync(HttpMethod.Get, $"{PathOf(id)}/requests?state=errored&limit=200", cancellationToken);
+
     /// <summary>Where a request is and why.</summary>
     public Task<JsonElement> ExplainAsync(string id, string customId, CancellationToken cancellationToken)
         => CallAsync(HttpMethod.Get, $"{PathOf(id)}/requests/{Uri.EscapeDataString(customId)}", cancellationToken);

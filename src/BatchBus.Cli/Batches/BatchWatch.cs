@@ -14,7 +14,7 @@ internal sealed class BatchWatch(BatchClient client, IAnsiConsole console, TimeP
         var batch = await client.FindAsync(id, cancellationToken);
         new Summary(console, "give the models endpoints").Show(ended);
         console.WriteLine($"{Outcome(batch)}.");
-        foreach (var step in NextSteps(batch))
+        foreach (var step in await NextStepsAsync(batch, cancellationToken))
         {
             console.WriteLine(step);
         }
@@ -31,11 +31,20 @@ internal sealed class BatchWatch(BatchClient client, IAnsiConsole console, TimeP
         .Where(count => count.Value.GetInt32() > 0)
         .Select(count => string.Create(CultureInfo.InvariantCulture, $"{count.Value.GetInt32():N0} {count.Name}")));
 
-    private static string[] NextSteps(JsonElement batch)
+    private async Task<string[]> NextStepsAsync(JsonElement batch, CancellationToken cancellationToken)
     {
         var id = BatchCommand.IdOf(batch);
-        return ExitCodeOf(batch) == ExitCodes.Succeeded
-            ? [$"Download: batchbus results {id}"]
-            : [$"What failed: batchbus results {id} --failed", $"Try it again: batchbus retry-failed {id}"];
+        if (ExitCodeOf(batch) == ExitCodes.Succeeded)
+        {
+            return [$"Download: batchbus results {id}"];
+        }
+
+        return
+        [
+            $"What failed: batchbus results {id} --failed",
+            await RetryAdvice.MayHelpAsync(client, batch, cancellationToken)
+                ? $"Try it again: batchbus retry-failed {id}"
+                : "As they are, these requests would fail again: mend them, and submit them anew.",
+        ];
     }
 }

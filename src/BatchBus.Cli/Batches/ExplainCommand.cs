@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Text.Json;
 
 namespace BatchBus.Cli.Batches;
 
@@ -46,7 +45,7 @@ internal static class ExplainCommand
                     Console.WriteLine($"  {sentence.GetString()}");
                 }
 
-                if (status is "canceled" or "expired" || (status is "errored" && MayPass(explained.GetProperty("result"))))
+                if (status is "canceled" or "expired" || (status is "errored" && RetryAdvice.MayPass(explained.GetProperty("result").GetProperty("error_type").GetString())))
                 {
                     Console.WriteLine($"  Once the batch has ended, `batchbus retry-failed {id}` tries it again, with all that did not succeed.");
                 }
@@ -56,7 +55,4 @@ internal static class ExplainCommand
             cancellationToken));
         return command;
     }
-
-    /// <summary>Whether the same request may succeed another time.</summary>
-    private static bool MayPass(JsonElement result) => result.GetProperty("error_type").GetString() is not ("invalid_request_error" or "not_found_error" or "request_too_large");
 }
