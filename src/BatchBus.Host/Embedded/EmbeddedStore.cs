@@ -68,6 +68,9 @@ internal sealed class EmbeddedStore : IDisposable
         server.Dispose();
         generations.Advance();
         (server, port) = Serve(generations.Current, memory);
+
+        // Two stores are gone whose memory nothing would ask back for long.
+        GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive);
         return new EmbeddedStore(server, port, directoryLock, rewriteFailure: null);
     }
 
