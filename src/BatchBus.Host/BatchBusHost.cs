@@ -162,8 +162,9 @@ public static class BatchBusHost
         var connectionString = settings.Redis;
         if (connectionString is null)
         {
-            var store = await EmbeddedStore.StartAsync(settings.DataDirectory, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes);
-            services.AddSingleton(new StoreRoom(settings.MaxMemory, TimeProvider.System));
+            var memory = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
+            var store = await EmbeddedStore.StartAsync(settings.DataDirectory, memory);
+            services.AddSingleton(new StoreRoom(settings.MaxMemoryMb * 1_000_000L ?? memory / 2, TimeProvider.System));
             services.AddSingleton(_ => store);
             services.AddHostedService<EmbeddedRecovery>();
             connectionString = store.ConnectionString;

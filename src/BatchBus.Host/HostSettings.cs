@@ -26,8 +26,8 @@ public sealed record HostSettings
     /// <summary>Where the embedded store keeps its data.</summary>
     public required string DataDirectory { get; init; }
 
-    /// <summary>Bytes of managed memory in use beyond which the embedded store takes no more batches; by default half of what the process can have.</summary>
-    public required long MaxMemory { get; init; }
+    /// <summary>Megabytes of managed memory in use beyond which the embedded store takes no more batches; null for half of what the process can have.</summary>
+    public int? MaxMemoryMb { get; init; }
 
     /// <summary>How the log is written.</summary>
     public LogFormat LogFormat { get; init; }
@@ -59,7 +59,7 @@ public sealed record HostSettings
             Redis = redis,
             LogFormat = ReadLogFormat(NullIfEmpty(configuration[LogFormatSetting])),
             Roles = ReadRoles(configuration[RolesSetting]),
-            MaxMemory = ReadMaxMemory(NullIfEmpty(configuration[MaxMemorySetting])),
+            MaxMemoryMb = ReadMaxMemory(NullIfEmpty(configuration[MaxMemorySetting])),
             DataDirectory = Path.GetFullPath(NullIfEmpty(configuration["BatchBus:DataDirectory"]) ?? ".batchbus"),
         };
         return settings.IsEmbedded && settings.Roles.Count < Enum.GetValues<HostRole>().Length
@@ -68,9 +68,9 @@ public sealed record HostSettings
             : settings;
     }
 
-    private static long ReadMaxMemory(string? text)
-        => text is null ? GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 2
-            : int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var megabytes) && megabytes > 0 ? megabytes * 1_000_000L
+    private static int? ReadMaxMemory(string? text)
+        => text is null ? null
+            : int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var megabytes) && megabytes > 0 ? megabytes
             : throw new InvalidSettingsException($"{MaxMemorySetting} is '{text}' and should be a number of megabytes, such as 2000.");
 
     private static LogFormat ReadLogFormat(string? text) => text?.ToUpperInvariant() switch

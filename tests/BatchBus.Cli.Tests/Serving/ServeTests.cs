@@ -61,7 +61,7 @@ public sealed class ServeTests
     [Test]
     public async Task A_store_that_is_full_refuses_batches_and_keeps_those_it_has()
     {
-        _cli.Environment["BatchBus__MaxMemoryMb"] = "450";
+        _cli.Environment["BatchBus__MaxMemoryMb"] = "400";
 
         // What a worker has in its hands takes memory as well.
         _cli.Environment["BatchBus__Models__mistral-7b__Prefetch"] = "1";
@@ -70,7 +70,7 @@ public sealed class ServeTests
         http.DefaultRequestHeaders.Add("anthropic-version", "2023-06-01");
         var taken = new List<string?>();
         JsonElement? refusal = null;
-        for (var batch = 0; batch < 20 && refusal is null; batch++)
+        for (var batch = 0; batch < 60 && refusal is null; batch++)
         {
             using var response = await http.PostAsync("/v1/messages/batches", new StringContent(LargeBatch(batch), Encoding.UTF8, "application/json"));
             var answer = await response.Content.ReadFromJsonAsync<JsonElement>();
