@@ -36,7 +36,7 @@ internal sealed class BatchWatch(BatchClient client, IAnsiConsole console, TimeP
         var id = BatchCommand.IdOf(batch);
         if (ExitCodeOf(batch) == ExitCodes.Succeeded)
         {
-            return [$"Download: batchbus results {id}"];
+            return [$"Download: batchbus results {id} --output results.jsonl"];
         }
 
         return

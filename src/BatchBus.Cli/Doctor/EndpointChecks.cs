@@ -22,7 +22,7 @@ internal sealed class EndpointChecks(InspectedSettings settings)
             [
                 Finding.Warning(
                     $"endpoint {model.Name}",
-                    $"{model.Name} has no endpoint: its answers are simulated, no model makes them.",
+                    $"{model.Name} has no endpoint by the settings of this terminal: its answers are simulated, no model makes them.",
                     $"Set BatchBus__Models__{model.Name}__EndpointId (RunPod) or BatchBus__Models__{model.Name}__BaseUrl."),
             ]);
         }

@@ -20,6 +20,8 @@ internal sealed class BatchRun(RunOptions options, IAnsiConsole console, TimePro
 {
     private const string Workspace = "default";
 
+    private readonly HashSet<string> _unused = new(StringComparer.OrdinalIgnoreCase);
+
     public async Task<int> ExecuteAsync(CancellationToken cancellationToken)
     {
         try
@@ -196,7 +198,7 @@ internal sealed class BatchRun(RunOptions options, IAnsiConsole console, TimePro
     private async Task<int> FollowAsync(RunRecord record, RunLedger ledger, BatchClient client, CancellationToken cancellationToken)
     {
         var id = record.BatchId!;
-        var ended = await new ProgressDisplay(console, time, obstacles: null).ShowAsync(client.FollowAsync(id, cancellationToken).Select(update => update.Progress()), cancellationToken);
+        var ended = await new ProgressDisplay(console, time, obstacles: null).ShowAsync(client.FollowAsync(id, cancellationToken).Select(update => Check(update.Progress())), cancellationToken);
         var counts = await ResultsFile.WriteAsync(client.ResultLinesAsync(id, partial: false, from: 0, cancellationToken), options.Output, cancellationToken);
         ledger.Write(record with { IsWritten = true });
 
@@ -214,5 +216,17 @@ internal sealed class BatchRun(RunOptions options, IAnsiConsole console, TimePro
         }
 
         return ExitCodes.SomeNotSucceeded;
+    }
+
+    /// <summary>Tells once of models that were given a server and get no request, as a name that is misspelled.</summary>
+    private BatchProgress Check(BatchProgress progress)
+    {
+        var used = progress.Models.Select(model => model.Model).ToList();
+        foreach (var model in options.Endpoints.Keys.Concat(options.ServedModels.Keys).Except(used, StringComparer.OrdinalIgnoreCase).Where(_unused.Add))
+        {
+            console.WriteLine($"{model}: no request of {Path.GetFileName(options.File)} goes to this model, so its --endpoint is of no use. They go to {string.Join(" and ", used)}.");
+        }
+
+        return progress;
     }
 }

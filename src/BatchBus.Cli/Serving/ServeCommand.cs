@@ -58,7 +58,8 @@ internal static class ServeCommand
         if (FirstStranger(settings) is { } stranger)
         {
             await Console.Error.WriteLineAsync(
-                $"'{stranger}' is no option of serve. Settings are written as --BatchBus:Name value or --ConnectionStrings:Name value.\nSee `batchbus serve --help`.");
+                $"'{stranger}' is no option of serve. Settings are written as --BatchBus:Name value or --ConnectionStrings:Name value, "
+                + "such as --BatchBus:Models:mistral-7b:BaseUrl http://localhost:11434/v1.\nSee `batchbus serve --help`.");
             return ExitCodes.Failed;
         }
 

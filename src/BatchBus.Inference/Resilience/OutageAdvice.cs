@@ -23,9 +23,9 @@ public static class OutageAdvice
 
     private static string Of(InferenceError error, string model, string endpoint) => error switch
     {
-        InferenceError.Unauthorized => $"Check {endpoint}__ApiKey, the key's rights and the account's balance, and restart the workers where a setting changes.",
-        InferenceError.Misconfigured => $"Check {endpoint}__BaseUrl or __EndpointId and __Protocol (with batchbus run: --endpoint), and restart the workers.",
-        InferenceError.UnknownModel => $"Set {endpoint}__ServedModel (with batchbus run: --served-model {model}=NAME) to a name that the server lists at /v1/models and restart the workers, or load the model there.",
+        InferenceError.Unauthorized => $"Check {endpoint}__ApiKey, the key's rights and the account's balance, and restart where a setting changes.",
+        InferenceError.Misconfigured => $"Check {endpoint}__BaseUrl or __EndpointId and __Protocol (with batchbus run: --endpoint), and restart.",
+        InferenceError.UnknownModel => $"Set {endpoint}__ServedModel (with batchbus run: --served-model {model}=NAME) to a name that the server lists at /v1/models and restart, or load the model there.",
         InferenceError.Unreachable => $"Start the model server, and check that the workers can reach the address in {endpoint}__BaseUrl (with batchbus run: --endpoint).",
         InferenceError.EngineDown => "Restart the endpoint's GPU workers: their model server is dead. Look at its log for memory errors.",
         InferenceError.Unavailable => "The gateway in front of the model answers, the model does not. See in the endpoint's console whether its GPU workers run.",

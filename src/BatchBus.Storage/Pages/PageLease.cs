@@ -34,7 +34,8 @@ public enum PageLeaseStatus
 /// <summary>The answer to a worker that prolonged leases.</summary>
 /// <param name="Open">Whether calls may still be started for the batch.</param>
 /// <param name="Renewed">Per page, whether the worker still holds it.</param>
-public sealed record PageRenewal(bool Open, IReadOnlyList<bool> Renewed);
+/// <param name="TakenOver">Per page, whether somebody else has it or may take it; of one that is neither nothing is left.</param>
+public sealed record PageRenewal(bool Open, IReadOnlyList<bool> Renewed, IReadOnlyList<bool> TakenOver);
 
 /// <summary>The pages of a batch that were leased and not yet reported.</summary>
 /// <param name="Now">The Redis server's time, milliseconds since 1970.</param>

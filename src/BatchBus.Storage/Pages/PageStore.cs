@@ -57,9 +57,9 @@ public sealed class PageStore(IConnectionMultiplexer redis)
             Database, [keys.Record, keys.Pages], [owner, (long)duration.TotalMilliseconds, .. pages.Select(page => (RedisValue)page.Name)]))!;
         return (string?)answer[0] switch
         {
-            "open" => new PageRenewal(true, [.. answer[1..].Select(renewed => (int)renewed == 1)]),
-            "canceling" => new PageRenewal(false, [.. answer[1..].Select(renewed => (int)renewed == 1)]),
-            _ => new PageRenewal(false, [.. pages.Select(_ => false)]),
+            "open" or "canceling" => new PageRenewal(
+                (string?)answer[0] == "open", [.. answer[1..].Select(renewed => (int)renewed == 1)], [.. answer[1..].Select(renewed => (int)renewed == 0)]),
+            _ => new PageRenewal(false, [.. pages.Select(_ => false)], [.. pages.Select(_ => false)]),
         };
     }
 

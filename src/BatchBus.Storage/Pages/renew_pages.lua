@@ -1,7 +1,8 @@
 -- Prolongs a worker's leases on pages of one batch.
 -- KEYS[1] record, KEYS[2] pages
 -- ARGV[1] owner, ARGV[2] lease in milliseconds, then the pages
--- Returns {state, renewed, …}: state is open, canceling, closed or gone; renewed is 1 per page that the owner still holds, else 0.
+-- Returns {state, renewed, …}: state is open, canceling, closed or gone; renewed is 1 per page that the owner still holds, 0 per page that
+-- somebody else has or may take, -1 per page of which nothing is left, as once it was reported.
 -- Invariant: a lease that another owner took is not touched. One that lapsed untaken is still the owner's.
 local state = redis.call('HMGET', KEYS[1], 'created', 'closed', 'cancel', 'expires')
 if not state[1] then
@@ -23,7 +24,7 @@ for i = 3, #ARGV do
     redis.call('HSET', KEYS[2], ARGV[i], string.format('l|%.0f|%s|%s', now + tonumber(ARGV[2]), attempt, owner))
     answer[#answer + 1] = 1
   else
-    answer[#answer + 1] = 0
+    answer[#answer + 1] = entry and 0 or -1
   end
 end
 return answer

@@ -190,7 +190,7 @@ internal sealed partial class EndpointKeeper(
         [LoggerMessage(LogLevel.Information, "The endpoint {Endpoint} was stopped when this process started ({Reason}); its next request tries it again")]
         public static partial void TriedAfterStart(ILogger logger, string endpoint, string reason);
 
-        [LoggerMessage(LogLevel.Warning, "The endpoint {Endpoint} is out of use ({Reason}). Its requests wait or go elsewhere; one tries it every {Seconds:0} s")]
+        [LoggerMessage(LogLevel.Warning, "The endpoint {Endpoint} is out of use ({Reason}). Its requests wait or go elsewhere; it is asked every few seconds, and tried at least every {Seconds:0} s")]
         public static partial void OutOfUse(ILogger logger, string endpoint, string reason, double seconds);
 
         [LoggerMessage(LogLevel.Information, "The endpoint {Endpoint} is back in use")]

@@ -63,7 +63,12 @@ internal sealed partial class LeaseKeeper(
             }
             else
             {
-                Log.LeaseLost(logger, BatchId.Format(batch.Key), leased[i].Page.Name);
+                // A page of which nothing is left was reported a moment ago, which is no loss.
+                if (renewal.TakenOver[i])
+                {
+                    Log.LeaseLost(logger, BatchId.Format(batch.Key), leased[i].Page.Name);
+                }
+
                 leased[i].Withdraw(HeldPageState.Lost);
             }
         }
@@ -74,7 +79,7 @@ internal sealed partial class LeaseKeeper(
         [LoggerMessage(LogLevel.Warning, "Leases could not be renewed ({Error}: {Message}); no call is started until they are")]
         public static partial void RenewalFailed(ILogger logger, string error, string message);
 
-        [LoggerMessage(LogLevel.Warning, "{BatchId}: page {Page} was taken over by another worker, who answers what has no result yet")]
+        [LoggerMessage(LogLevel.Warning, "{BatchId}: the lease of page {Page} lapsed, and another took it over; what has no result yet is answered there")]
         public static partial void LeaseLost(ILogger logger, string batchId, string page);
     }
 }

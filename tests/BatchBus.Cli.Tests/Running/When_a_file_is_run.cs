@@ -39,7 +39,7 @@ public sealed class When_a_file_is_run
         var output = Path.Combine(_cli.Folder, "answers.jsonl");
 
         var run = await _cli.RunAsync(
-            "run", file, "--endpoint", $"mistral-7b={endpoint.BaseAddress}v1", "--served-model", "mistral-7b=mistral:latest", "--output", output, "--data", "elsewhere");
+            "run", file, "--endpoint", $"mistral-7b={endpoint.BaseAddress}v1", "--served-model", "mistral-7b=mistral:latest", "--endpoint", $"mistral={endpoint.BaseAddress}v1", "--output", output, "--data", "elsewhere");
 
         Assert.That(run.ExitCode, Is.Zero, run.Errors);
         using (Assert.EnterMultipleScope())
@@ -50,6 +50,7 @@ public sealed class When_a_file_is_run
             Assert.That(Directory.Exists(Path.Combine(_cli.Folder, "elsewhere")), Is.True);
             Assert.That(run.Output, Does.Not.Contain("simulated"), "the model has an endpoint");
             Assert.That(run.Output, Does.Contain("Claude Haiku 4.5 (batch) would have"));
+            Assert.That(run.Output, Does.Contain("mistral: no request of leads.jsonl goes to this model").And.Contain("They go to mistral-7b."));
         }
     }
 

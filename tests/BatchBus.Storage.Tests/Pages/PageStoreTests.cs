@@ -131,6 +131,7 @@ public sealed class PageStoreTests(StoreServer server) : StoreFixture(server)
         using (Assert.EnterMultipleScope())
         {
             Assert.That(renewal.Renewed, Is.EqualTo(new[] { false, true, false, false }));
+            Assert.That(renewal.TakenOver, Is.EqualTo(new[] { true, false, true, false }), "of the last nothing is left");
             Assert.That(after[second.Name], Is.EqualTo(before[second.Name]));
             Assert.That(after[third.Name], Is.EqualTo(before[third.Name]));
             Assert.That(after, Does.Not.ContainKey(fourth.Name));
