@@ -16,6 +16,7 @@ internal static class RetryFailedCommand
             $"""
             Makes a new batch of the requests of an ended one that errored, expired or were canceled, as they were
             submitted, and prints its id, alone on standard output. Asked for twice, it gives the same new batch.
+            Where every request succeeded, there is nothing to try again, and it fails.
             {ServerAccess.Help}
 
             Exit code: 0 when there is the new batch,
@@ -32,6 +33,11 @@ internal static class RetryFailedCommand
             {
                 var id = result.GetValue(batch)!;
                 var retry = await client.RetryAsync(id, cancellationToken);
+                if (!await RetryAdvice.MayHelpAsync(client, await client.FindAsync(id, cancellationToken), cancellationToken))
+                {
+                    await Console.Error.WriteLineAsync("What made them fail does not pass: as they are, they will fail again. Mend them, and submit them anew.");
+                }
+
                 var total = BatchCommand.TotalOf(retry);
                 await Console.Error.WriteLineAsync(string.Create(
                     CultureInfo.InvariantCulture, $"{total:N0} {(total == 1 ? "request" : "requests")} of {id} {(total == 1 ? "is" : "are")} tried again. `batchbus watch {BatchCommand.IdOf(retry)}` shows how {(total == 1 ? "it does" : "they do")}."));

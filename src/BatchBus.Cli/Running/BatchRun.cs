@@ -222,6 +222,11 @@ internal sealed class BatchRun(RunOptions options, IAnsiConsole console, TimePro
     private BatchProgress Check(BatchProgress progress)
     {
         var used = progress.Models.Select(model => model.Model).ToList();
+        if (used.Count == 0)
+        {
+            return progress;
+        }
+
         foreach (var model in options.Endpoints.Keys.Concat(options.ServedModels.Keys).Except(used, StringComparer.OrdinalIgnoreCase).Where(_unused.Add))
         {
             console.WriteLine($"{model}: no request of {Path.GetFileName(options.File)} goes to this model, so its --endpoint is of no use. They go to {string.Join(" and ", used)}.");

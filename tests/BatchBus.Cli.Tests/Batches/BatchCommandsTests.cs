@@ -93,7 +93,7 @@ public sealed class BatchCommandsTests
             Assert.That(await _server.RunAsync("explain", id, "good"), Does.StartWith("good: succeeded").And.Contain("metadata.model_hint"));
             Assert.That(await _server.RunAsync("explain", id, "bad"), Does.StartWith("bad: errored").And.Contain("invalid_request_error: max_tokens"));
             Assert.That(await _server.RunAsync("explain", id, "lost"), Does.Contain("unknown stage \"nonsense\"").And.Contain("sales_intel"));
-            Assert.That(retried.Errors, Does.Contain($"`batchbus watch {again}`"));
+            Assert.That(retried.Errors, Does.Contain($"`batchbus watch {again}`").And.Contain("they will fail again"));
             Assert.That(again, Is.Not.EqualTo(id).And.EqualTo(repeated), "asked for twice, one new batch");
             Assert.That(ended.ExitCode, Is.EqualTo(2));
             Assert.That(ended.Output, Does.Contain("2 errored").And.Contain("mend them").And.Not.Contain("retry-failed"), "neither would succeed as it is");
