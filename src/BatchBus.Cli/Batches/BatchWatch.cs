@@ -44,7 +44,7 @@ internal sealed class BatchWatch(BatchClient client, IAnsiConsole console, TimeP
             $"What failed: batchbus results {id} --failed",
             await RetryAdvice.MayHelpAsync(client, batch, cancellationToken)
                 ? $"Try it again: batchbus retry-failed {id}"
-                : "As they are, these requests would fail again: mend them, and submit them anew.",
+                : RetryAdvice.InVain,
         ];
     }
 }

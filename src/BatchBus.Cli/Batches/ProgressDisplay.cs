@@ -26,12 +26,13 @@ internal sealed class ProgressDisplay(IAnsiConsole console, TimeProvider time, F
     {
         _changedAt = time.GetTimestamp();
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        var telling = TellObstaclesAsync(ended.Token);
+        var telling = obstacles is null ? Task.CompletedTask : TellAsync(obstacles, ended.Token);
         try
         {
-            return console.Profile.Out.IsTerminal && console.Profile.Capabilities.Ansi
-                ? await ShowBarsAsync(NoteAsync(updates))
-                : await ShowLinesAsync(NoteAsync(updates), cancellationToken);
+            await (console.Profile.Out.IsTerminal && console.Profile.Capabilities.Ansi
+                ? ShowBarsAsync(NoteAsync(updates))
+                : ShowLinesAsync(NoteAsync(updates), cancellationToken));
+            return _latest;
         }
         finally
         {
@@ -50,18 +51,18 @@ internal sealed class ProgressDisplay(IAnsiConsole console, TimeProvider time, F
     }
 
     /// <summary>While nothing moves: what is in the way, each thing once.</summary>
-    private async Task TellObstaclesAsync(CancellationToken cancellationToken)
+    private async Task TellAsync(Func<IReadOnlyCollection<string>, CancellationToken, Task<IReadOnlyList<string>>> obstaclesOf, CancellationToken cancellationToken)
     {
         IReadOnlyList<string> told = [];
         using var timer = new PeriodicTimer(LineInterval, time);
-        while (obstacles is not null && await timer.WaitForNextTickAsync(cancellationToken))
+        while (await timer.WaitForNextTickAsync(cancellationToken))
         {
             if (time.GetElapsedTime(_changedAt) < Stall)
             {
                 continue;
             }
 
-            var present = await obstacles([.. _latest.Models.Where(model => model.Done < model.Requests).Select(model => model.Model)], cancellationToken);
+            var present = await obstaclesOf([.. _latest.Models.Where(model => model.Done < model.Requests).Select(model => model.Model)], cancellationToken);
             foreach (var obstacle in present.Except(told))
             {
                 console.WriteLine(obstacle);
@@ -71,7 +72,7 @@ internal sealed class ProgressDisplay(IAnsiConsole console, TimeProvider time, F
         }
     }
 
-    private async Task<BatchProgress> ShowBarsAsync(IAsyncEnumerable<BatchProgress> updates)
+    private async Task ShowBarsAsync(IAsyncEnumerable<BatchProgress> updates)
     {
         // A log line that is written past the console would tear the bars apart.
         var errors = Console.Error;
@@ -82,7 +83,7 @@ internal sealed class ProgressDisplay(IAnsiConsole console, TimeProvider time, F
 
         try
         {
-            return await RunBarsAsync(updates);
+            await RunBarsAsync(updates);
         }
         finally
         {
@@ -90,17 +91,15 @@ internal sealed class ProgressDisplay(IAnsiConsole console, TimeProvider time, F
         }
     }
 
-    private Task<BatchProgress> RunBarsAsync(IAsyncEnumerable<BatchProgress> updates)
+    private Task RunBarsAsync(IAsyncEnumerable<BatchProgress> updates)
     {
         var progress = console.Progress()
             .Columns(new TaskDescriptionColumn { Alignment = Justify.Left }, new ProgressBarColumn(), new DoneColumn(), new PaceColumn(this));
         return progress.StartAsync(async context =>
         {
             var bars = new Dictionary<string, ProgressTask>();
-            var last = new BatchProgress(0, 0, 0, []);
             await foreach (var update in updates)
             {
-                last = update;
                 foreach (var model in update.Models)
                 {
                     if (!bars.TryGetValue(model.Model, out var bar))
@@ -117,12 +116,10 @@ internal sealed class ProgressDisplay(IAnsiConsole console, TimeProvider time, F
                     }
                 }
             }
-
-            return last;
         });
     }
 
-    private async Task<BatchProgress> ShowLinesAsync(IAsyncEnumerable<BatchProgress> updates, CancellationToken cancellationToken)
+    private async Task ShowLinesAsync(IAsyncEnumerable<BatchProgress> updates, CancellationToken cancellationToken)
     {
         var (startedAt, writtenAt, written) = (time.GetTimestamp(), 0L, "");
         int? doneAtStart = null;
@@ -140,7 +137,6 @@ internal sealed class ProgressDisplay(IAnsiConsole console, TimeProvider time, F
         }
 
         await following;
-        return _latest;
 
         async Task FollowAsync()
         {

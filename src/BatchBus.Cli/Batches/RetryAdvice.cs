@@ -5,6 +5,9 @@ namespace BatchBus.Cli.Batches;
 /// <summary>Whether it may help to try again what did not succeed.</summary>
 internal static class RetryAdvice
 {
+    /// <summary>What to say where it cannot.</summary>
+    public const string InVain = "As they are, they will fail again: mend them, and submit them anew.";
+
     /// <summary>Whether a request that ended with this error may succeed another time, as it is.</summary>
     public static bool MayPass(string? errorType) => errorType is not ("invalid_request_error" or "not_found_error" or "request_too_large");
 

@@ -35,7 +35,7 @@ internal static class RetryFailedCommand
                 var retry = await client.RetryAsync(id, cancellationToken);
                 if (!await RetryAdvice.MayHelpAsync(client, await client.FindAsync(id, cancellationToken), cancellationToken))
                 {
-                    await Console.Error.WriteLineAsync("What made them fail does not pass: as they are, they will fail again. Mend them, and submit them anew.");
+                    await Console.Error.WriteLineAsync(RetryAdvice.InVain);
                 }
 
                 var total = BatchCommand.TotalOf(retry);

@@ -2,7 +2,6 @@ using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using Garnet;
-using StackExchange.Redis;
 
 namespace BatchBus.Host.Embedded;
 
@@ -52,32 +51,42 @@ internal sealed class EmbeddedStore : IDisposable
             return new EmbeddedStore(server, port, directoryLock, rewriteFailure: null);
         }
 
-        try
+        var failure = await TryCopyAsync(port, generations.Unfinished, memory);
+        if (failure is null)
         {
-            var (copy, copyPort) = Serve(generations.Unfinished, memory);
-            using (copy)
-            {
-                await StoreCopy.RunAsync(Address(port), Address(copyPort));
-            }
-        }
-        catch (Exception exception)
-        {
-            return new EmbeddedStore(server, port, directoryLock, exception);
+            server.Dispose();
+            generations.Advance();
+            (server, port) = Serve(generations.Current, memory);
+
+            // Two stores are gone whose memory nothing would ask back for long.
+            GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive);
         }
 
-        server.Dispose();
-        generations.Advance();
-        (server, port) = Serve(generations.Current, memory);
-
-        // Two stores are gone whose memory nothing would ask back for long.
-        GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive);
-        return new EmbeddedStore(server, port, directoryLock, rewriteFailure: null);
+        return new EmbeddedStore(server, port, directoryLock, failure);
     }
 
     public void Dispose()
     {
         _server.Dispose();
         _lock.Dispose();
+    }
+
+    private static async Task<Exception?> TryCopyAsync(int port, string folder, long memory)
+    {
+        try
+        {
+            var (copy, copyPort) = Serve(folder, memory);
+            using (copy)
+            {
+                await StoreCopy.RunAsync(Address(port), Address(copyPort));
+            }
+
+            return null;
+        }
+        catch (Exception exception)
+        {
+            return exception;
+        }
     }
 
     private static FileStream Lock(string directory)

@@ -90,7 +90,6 @@ internal static class StoreCopy
     private static async Task<ConnectionMultiplexer> ConnectAsync(string address)
     {
         var options = ConfigurationOptions.Parse(address);
-        options.AllowAdmin = true;
         (options.SyncTimeout, options.AsyncTimeout) = (60_000, 60_000);
         return await ConnectionMultiplexer.ConnectAsync(options);
     }

@@ -41,10 +41,10 @@ internal sealed class EndpointHealth(ModelCatalog catalog, EndpointStore endpoin
         }
     }
 
-    internal static string Description(string endpoint, EndpointOutage outage) => string.Create(
-        CultureInfo.InvariantCulture,
-        $"The endpoint {endpoint} is {(outage.IsStopped ? "stopped until it is mended" : "out of use")} since {outage.Since:yyyy-MM-dd HH:mm} UTC ({outage.Reason}).");
-
     internal static string Remedy(string endpoint, EndpointOutage outage)
         => $"{OutageAdvice.Of(outage.Reason, endpoint)} It is tried again every {(outage.IsStopped ? "minute" : "few seconds")}; until then its requests wait or go to the next endpoint.";
+
+    private static string Description(string endpoint, EndpointOutage outage) => string.Create(
+        CultureInfo.InvariantCulture,
+        $"The endpoint {endpoint} is {(outage.IsStopped ? "stopped until it is mended" : "out of use")} since {outage.Since:yyyy-MM-dd HH:mm} UTC ({outage.Reason}).");
 }

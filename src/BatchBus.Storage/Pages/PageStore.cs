@@ -57,10 +57,12 @@ public sealed class PageStore(IConnectionMultiplexer redis)
             Database, [keys.Record, keys.Pages], [owner, (long)duration.TotalMilliseconds, .. pages.Select(page => (RedisValue)page.Name)]))!;
         return (string?)answer[0] switch
         {
-            "open" or "canceling" => new PageRenewal(
-                (string?)answer[0] == "open", [.. answer[1..].Select(renewed => (int)renewed == 1)], [.. answer[1..].Select(renewed => (int)renewed == 0)]),
+            "open" => Renewal(open: true),
+            "canceling" => Renewal(open: false),
             _ => new PageRenewal(false, [.. pages.Select(_ => false)], [.. pages.Select(_ => false)]),
         };
+
+        PageRenewal Renewal(bool open) => new(open, [.. answer[1..].Select(page => (int)page == 1)], [.. answer[1..].Select(page => (int)page == 0)]);
     }
 
     /// <summary>Gives a lease back unfinished.</summary>
