@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using BatchBus.Benchmarks.Processes;
 using BatchBus.Benchmarks.Reporting;
+using BatchBus.Benchmarks.Rivals;
 using BatchBus.TestServers;
 
 namespace BatchBus.Benchmarks;
@@ -45,10 +46,13 @@ internal sealed class Benchmark(RabbitMqServer rabbitMq, SimulatorProcess simula
     }
 
     /// <summary>BatchBus on RabbitMQ and on a Redis of its own, warmed up.</summary>
-    public async Task<Installation> StartOnServersAsync(string appendFsync, int slots, params (string Name, string Value)[] settings)
+    public Task<Installation> StartOnServersAsync(string appendFsync, int slots) => StartOnServersAsync(appendFsync, slots, RivalRun.WarmUpCount);
+
+    /// <summary>BatchBus on RabbitMQ and on a Redis of its own, warmed up with fewer requests where so many would take long.</summary>
+    public async Task<Installation> StartOnServersAsync(string appendFsync, int slots, int warmUp, params (string Name, string Value)[] settings)
     {
         var installation = await Installation.StartOnServersAsync(simulator, rabbitMq, appendFsync, slots, settings);
-        await installation.WarmUpAsync();
+        await installation.WarmUpAsync(warmUp);
         return installation;
     }
 

@@ -111,7 +111,7 @@ internal sealed class EmbeddedStore : IDisposable
             "--aof", "--aof-commit-wait", "--recover", "--fail-on-recovery-error",
             "--checkpointdir", folder,
             "--device-type", "RandomAccess",
-            "--reviv", "--memory", memory.ToString(CultureInfo.InvariantCulture), "--page", "4m", "--index", "16m",
+            "--reviv", "--memory", memory.ToString(CultureInfo.InvariantCulture), "--page", "4m", "--index", "4m",
             "--aof-memory", "64m", "--aof-page-size", "32m",
             "--logger-level", "Error", "-q",
         ]);

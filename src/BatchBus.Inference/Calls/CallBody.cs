@@ -9,13 +9,15 @@ namespace BatchBus.Inference.Calls;
 /// </summary>
 internal sealed class CallBody : HttpContent
 {
+    private static readonly MediaTypeHeaderValue Json = new("application/json");
+
     private readonly ReadOnlyMemory<byte> _json;
     private readonly Func<bool>? _mayBegin;
 
     public CallBody(ReadOnlyMemory<byte> json, Func<bool>? mayBegin)
     {
         (_json, _mayBegin) = (json, mayBegin);
-        Headers.ContentType = new MediaTypeHeaderValue("application/json");
+        Headers.ContentType = Json;
     }
 
     /// <summary>Whether it came too late, and nothing was sent.</summary>

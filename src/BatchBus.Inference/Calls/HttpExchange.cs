@@ -32,13 +32,12 @@ internal static class HttpExchange
         TimeProvider timeProvider,
         CancellationToken cancellationToken)
     {
-        using var timer = new CancellationTokenSource(timeout, timeProvider);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, timer.Token);
+        using var over = new CancellationTokenSource(timeout, timeProvider);
+        await using var canceled = cancellationToken.UnsafeRegister(static over => ((CancellationTokenSource)over!).Cancel(), over);
         try
         {
-            using var response = await send(either.Token);
-            await response.Content.LoadIntoBufferAsync(LargestReply, either.Token);
-            var body = await response.Content.ReadAsByteArrayAsync(either.Token);
+            using var response = await send(over.Token);
+            var body = await ReadAsync(response.Content, over.Token);
 
             // An error page in another encoding still has its status; its text is of no use.
             ReadOnlyMemory<byte> readable = Utf8.IsValid(body) ? body : default;
@@ -50,7 +49,7 @@ internal static class HttpExchange
         }
         catch (OperationCanceledException)
         {
-            return (null, timer.IsCancellationRequested
+            return (null, over.IsCancellationRequested
                 ? EndpointFailure.Failed(InferenceError.Timeout, $"no answer within {timeout}")
                 : EndpointFailure.Failed(InferenceError.Unreachable, "no connection within the time allowed"));
         }
@@ -58,6 +57,20 @@ internal static class HttpExchange
         {
             return (null, FromTransport(exception));
         }
+    }
+
+    private static async Task<byte[]> ReadAsync(HttpContent content, CancellationToken cancellationToken)
+    {
+        if (content.Headers.ContentLength is { } length and <= LargestReply)
+        {
+            var body = new byte[length];
+            await using var stream = await content.ReadAsStreamAsync(cancellationToken);
+            await stream.ReadExactlyAsync(body, cancellationToken);
+            return body;
+        }
+
+        await content.LoadIntoBufferAsync(LargestReply, cancellationToken);
+        return await content.ReadAsByteArrayAsync(cancellationToken);
     }
 
     private static InferenceOutcome.Failed FromTransport(Exception exception)

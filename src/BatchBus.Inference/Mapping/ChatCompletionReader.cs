@@ -81,7 +81,7 @@ internal static class ChatCompletionReader
             return (null, "the answer's content is no text");
         }
 
-        var calls = hasCalls ? ToolCallReader.Read(given, request, wasCut: finish is not ("stop" or "tool_calls")) : [];
+        IReadOnlyList<(string Id, string Name, JsonElement Input)>? calls = hasCalls ? ToolCallReader.Read(given, request, wasCut: finish is not ("stop" or "tool_calls")) : [];
         if (calls is null)
         {
             return (null, "a tool call of the answer has no name or its arguments are no JSON object");
@@ -101,10 +101,18 @@ internal static class ChatCompletionReader
     }
 
     /// <summary>The stop sequence that ended the answer; servers also report ids and texts of end-of-turn tokens in its place.</summary>
-    private static string? StopSequenceOf(JsonElement choice, ChatRequest request) =>
-        choice.TryGetProperty("stop_reason"u8, out var stop) && stop.ValueKind == JsonValueKind.String
-            ? request.StopSequences.FirstOrDefault(sequence => stop.ValueEquals(sequence))
-            : null;
+    private static string? StopSequenceOf(JsonElement choice, ChatRequest request)
+    {
+        foreach (var sequence in request.StopSequences)
+        {
+            if (choice.TryGetProperty("stop_reason"u8, out var stop) && stop.ValueKind == JsonValueKind.String && stop.ValueEquals(sequence))
+            {
+                return sequence;
+            }
+        }
+
+        return null;
+    }
 
     private static bool FilledContext(CatalogModel model, ChatRequest request, InferenceUsage usage) =>
         usage.OutputTokens < request.MaxTokens && (long)usage.InputTokens + usage.CachedTokens + usage.OutputTokens >= model.MaxContextTokens;

@@ -20,11 +20,11 @@ internal static class ChatMessagesWriter
         {
             if (turn.Role == ChatRole.Assistant)
             {
-                WriteAssistant(writer, turn, request.ToolIds);
+                WriteAssistant(writer, turn, request);
                 continue;
             }
 
-            WriteResults(writer, turn, request.ToolIds);
+            WriteResults(writer, turn, request);
             if (turn.Parts.Count > 0)
             {
                 // Where the template knows no system role, the first user message begins with it, which is what other templates make of it.
@@ -80,19 +80,19 @@ internal static class ChatMessagesWriter
         writer.WriteEndObject();
     }
 
-    private static void WriteResults(Utf8JsonWriter writer, ChatTurn turn, ToolIds ids)
+    private static void WriteResults(Utf8JsonWriter writer, ChatTurn turn, ChatRequest request)
     {
         foreach (var result in turn.Results)
         {
             writer.WriteStartObject();
             writer.WriteString("role"u8, "tool"u8);
-            writer.WriteString("tool_call_id"u8, ids.ForModel(result.Id));
+            writer.WriteString("tool_call_id"u8, request.ToolIds.ForModel(result.Id));
             writer.WriteString("content"u8, result.Text);
             writer.WriteEndObject();
         }
     }
 
-    private static void WriteAssistant(Utf8JsonWriter writer, ChatTurn turn, ToolIds ids)
+    private static void WriteAssistant(Utf8JsonWriter writer, ChatTurn turn, ChatRequest request)
     {
         if (turn.Calls.Count == 0)
         {
@@ -107,7 +107,7 @@ internal static class ChatMessagesWriter
         foreach (var call in turn.Calls)
         {
             writer.WriteStartObject();
-            writer.WriteString("id"u8, ids.ForModel(call.Id));
+            writer.WriteString("id"u8, request.ToolIds.ForModel(call.Id));
             writer.WriteString("type"u8, "function"u8);
             writer.WriteStartObject("function"u8);
             writer.WriteString("name"u8, call.Name);

@@ -1,5 +1,3 @@
-using System.Buffers;
-using System.Text.Encodings.Web;
 using System.Text.Json;
 using BatchBus.Inference.Catalog;
 
@@ -8,51 +6,32 @@ namespace BatchBus.Inference.Mapping;
 /// <summary>Writes the chat-completions request, alone or as the input of a RunPod job.</summary>
 internal static class ChatRequestWriter
 {
-    // Nothing here ends up in HTML. Validation is left to the tests: the calls below always pair up.
-    private static readonly JsonWriterOptions Compact = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
+    /// <param name="request">The request.</param>
+    /// <param name="model">The model that gets it.</param>
+    /// <param name="servedModel">The name that the endpoint knows the model by.</param>
+    public static ReadOnlyMemory<byte> Write(ChatRequest request, CatalogModel model, string servedModel)
+        => CompactJson.Write((request, model, servedModel), static (writer, call) => WriteRequest(writer, call.request, call.model, call.servedModel));
 
     /// <param name="request">The request.</param>
     /// <param name="model">The model that gets it.</param>
     /// <param name="servedModel">The name that the endpoint knows the model by.</param>
-    /// <param name="sizeHint">Bytes that the body will need, roughly.</param>
-    public static ReadOnlyMemory<byte> Write(ChatRequest request, CatalogModel model, string servedModel, int sizeHint)
-    {
-        var buffer = new ArrayBufferWriter<byte>(sizeHint + 256);
-        using (var writer = new Utf8JsonWriter(buffer, Compact))
-        {
-            WriteRequest(writer, request, model, servedModel);
-        }
-
-        return buffer.WrittenMemory;
-    }
-
-    /// <param name="request">The request.</param>
-    /// <param name="model">The model that gets it.</param>
-    /// <param name="servedModel">The name that the endpoint knows the model by.</param>
-    /// <param name="sizeHint">Bytes that the body will need, roughly.</param>
     /// <param name="executionTimeout">Longest that the job may be executed.</param>
     /// <param name="timeToLive">After which the job is forgotten, whatever its state: bounds what an orphan can cost.</param>
-    public static ReadOnlyMemory<byte> WriteJob(
-        ChatRequest request, CatalogModel model, string servedModel, int sizeHint, TimeSpan executionTimeout, TimeSpan timeToLive)
-    {
-        var buffer = new ArrayBufferWriter<byte>(sizeHint + 384);
-        using (var writer = new Utf8JsonWriter(buffer, Compact))
+    public static ReadOnlyMemory<byte> WriteJob(ChatRequest request, CatalogModel model, string servedModel, TimeSpan executionTimeout, TimeSpan timeToLive)
+        => CompactJson.Write((request, model, servedModel, executionTimeout, timeToLive), static (writer, job) =>
         {
             writer.WriteStartObject();
             writer.WriteStartObject("input"u8);
             writer.WriteString("openai_route"u8, "/v1/chat/completions"u8);
             writer.WritePropertyName("openai_input"u8);
-            WriteRequest(writer, request, model, servedModel);
+            WriteRequest(writer, job.request, job.model, job.servedModel);
             writer.WriteEndObject();
             writer.WriteStartObject("policy"u8);
-            writer.WriteNumber("executionTimeout"u8, (long)executionTimeout.TotalMilliseconds);
-            writer.WriteNumber("ttl"u8, (long)timeToLive.TotalMilliseconds);
+            writer.WriteNumber("executionTimeout"u8, (long)job.executionTimeout.TotalMilliseconds);
+            writer.WriteNumber("ttl"u8, (long)job.timeToLive.TotalMilliseconds);
             writer.WriteEndObject();
             writer.WriteEndObject();
-        }
-
-        return buffer.WrittenMemory;
-    }
+        });
 
     private static void WriteRequest(Utf8JsonWriter writer, ChatRequest request, CatalogModel model, string servedModel)
     {

@@ -1,6 +1,4 @@
-using System.Buffers;
 using System.Text;
-using System.Text.Encodings.Web;
 using System.Text.Json;
 using BatchBus.Inference.Errors;
 
@@ -10,8 +8,6 @@ namespace BatchBus.Inference.Mapping;
 internal static class Fields
 {
     private const int LongestEcho = 100;
-
-    private static readonly JsonWriterOptions AsText = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
 
     public static string? OnlyThese(JsonElement value, string path, params ReadOnlySpan<string> names)
     {
@@ -78,16 +74,7 @@ internal static class Fields
 
     /// <summary>The value without blanks, to be sent on.</summary>
     /// <exception cref="InvalidOperationException">The value holds half of a surrogate pair.</exception>
-    public static string Compact(JsonElement value)
-    {
-        var buffer = new ArrayBufferWriter<byte>(256);
-        using (var writer = new Utf8JsonWriter(buffer, AsText))
-        {
-            value.WriteTo(writer);
-        }
-
-        return Encoding.UTF8.GetString(buffer.WrittenSpan);
-    }
+    public static string Compact(JsonElement value) => Encoding.UTF8.GetString(CompactJson.Write(value, static (writer, value) => value.WriteTo(writer)));
 
     public static string Extra(string path) => $"{path}: Extra inputs are not permitted";
 

@@ -1,7 +1,5 @@
-using System.Buffers;
 using System.Security.Cryptography;
 using System.Text;
-using System.Text.Encodings.Web;
 using System.Text.Json;
 
 namespace BatchBus.Inference.Mapping;
@@ -11,35 +9,27 @@ internal static class MessageWriter
 {
     private const string IdCharacters = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
-    // This encoder still escapes line and paragraph separators, so that one result stays one line for every reader of lines.
-    private static readonly JsonWriterOptions Compact = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
-
     /// <param name="answer">The answer.</param>
     /// <param name="model">The model's name in the catalogue.</param>
     /// <param name="usage">What the answer used.</param>
     /// <exception cref="InvalidOperationException">The input of a tool holds half of a surrogate pair.</exception>
-    public static ReadOnlyMemory<byte> Write(Answer answer, string model, InferenceUsage usage)
+    public static ReadOnlyMemory<byte> Write(Answer answer, string model, InferenceUsage usage) => CompactJson.Write((answer, model, usage), static (writer, message) =>
     {
-        var buffer = new ArrayBufferWriter<byte>(2048);
-        using (var writer = new Utf8JsonWriter(buffer, Compact))
-        {
-            writer.WriteStartObject();
-            writer.WriteString("id"u8, $"msg_{RandomNumberGenerator.GetString(IdCharacters, 24)}");
-            writer.WriteString("type"u8, "message"u8);
-            writer.WriteString("role"u8, "assistant"u8);
-            writer.WriteString("model"u8, model);
-            WriteContent(writer, answer);
-            writer.WriteString("stop_reason"u8, answer.StopReason);
-            writer.WriteString("stop_sequence"u8, answer.StopSequence);
-            WriteStopDetails(writer, answer);
-            writer.WriteNull("container"u8);
-            writer.WriteNull("diagnostics"u8);
-            WriteUsage(writer, usage);
-            writer.WriteEndObject();
-        }
-
-        return buffer.WrittenSpan.ToArray();
-    }
+        var (answer, model, usage) = message;
+        writer.WriteStartObject();
+        writer.WriteString("id"u8, $"msg_{Random.Shared.GetString(IdCharacters, 24)}");
+        writer.WriteString("type"u8, "message"u8);
+        writer.WriteString("role"u8, "assistant"u8);
+        writer.WriteString("model"u8, model);
+        WriteContent(writer, answer);
+        writer.WriteString("stop_reason"u8, answer.StopReason);
+        writer.WriteString("stop_sequence"u8, answer.StopSequence);
+        WriteStopDetails(writer, answer);
+        writer.WriteNull("container"u8);
+        writer.WriteNull("diagnostics"u8);
+        WriteUsage(writer, usage);
+        writer.WriteEndObject();
+    });
 
     private static void WriteContent(Utf8JsonWriter writer, Answer answer)
     {

@@ -175,10 +175,12 @@ internal static class MessagesParamsReader
         return problem ?? (user?.Length > LongestUserId ? $"metadata.user_id: String should have at most {LongestUserId} characters" : null);
     }
 
+    private static bool HasTool(ChatRequest request, string name) => request.Tools.Any(tool => tool.Name == name);
+
     /// <summary>What no field alone can tell.</summary>
     private static string? CheckTogether(ChatRequest request)
     {
-        if (request.ForcedTool is { } forced && !request.Tools.Any(tool => tool.Name == forced))
+        if (request.ForcedTool is { } forced && !HasTool(request, forced))
         {
             return $"tool_choice.name: Tool '{Fields.Echo(forced)}' is not among the tools; name one of them";
         }

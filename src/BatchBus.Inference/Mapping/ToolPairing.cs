@@ -6,6 +6,11 @@ internal static class ToolPairing
     /// <summary>What is wrong, or null.</summary>
     public static string? Check(List<ChatTurn> turns)
     {
+        if (turns.TrueForAll(turn => turn.Results.Count == 0 && turn.Calls.Count == 0))
+        {
+            return null;
+        }
+
         var all = new HashSet<string>(StringComparer.Ordinal);
         var open = new HashSet<string>(StringComparer.Ordinal);
         for (var i = 0; i < turns.Count; i++)

@@ -18,7 +18,7 @@ internal sealed class OpenAiModelClient(IOpenAiApi api, ModelEndpoint endpoint, 
             return refusal;
         }
 
-        var body = ChatRequestWriter.Write(request, model, endpoint.ServedModel, call.Parameters.Length);
+        var body = ChatRequestWriter.Write(request, model, endpoint.ServedModel);
         var started = timeProvider.GetTimestamp();
         using var content = new CallBody(body, call.MayBegin);
         var (reply, failure) = await HttpExchange.SendAsync(api.CompleteChatAsync, content, model.RequestTimeout, timeProvider, cancellationToken);

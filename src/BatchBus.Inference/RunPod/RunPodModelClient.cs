@@ -51,7 +51,7 @@ internal sealed class RunPodModelClient(IRunPodApi api, ModelEndpoint endpoint, 
 
         var executionTimeout = Clamp(model.RequestTimeout, ShortestExecutionTimeout, LongestPolicyTime);
         var timeToLive = Clamp(call.TimeLeft, ShortestTimeToLive, LongestPolicyTime);
-        var job = ChatRequestWriter.WriteJob(request, model, endpoint.ServedModel, call.Parameters.Length, executionTimeout, timeToLive);
+        var job = ChatRequestWriter.WriteJob(request, model, endpoint.ServedModel, executionTimeout, timeToLive);
         if (job.Length > LargestJob)
         {
             return new InferenceOutcome.Refused("request_too_large", $"Request exceeds the {LargestJob} bytes that the model's endpoint accepts");

@@ -14,15 +14,9 @@ public static class ResultLine
     /// <param name="message">The message object, UTF-8 JSON without line breaks.</param>
     public static ReadOnlyMemory<byte> Succeeded(string customId, ReadOnlySpan<byte> message)
     {
-        var buffer = new ArrayBufferWriter<byte>(message.Length + customId.Length + 64);
-        using (var json = Begin(buffer, customId, "succeeded"))
-        {
-            json.WritePropertyName("message");
-            json.WriteRawValue(message, skipInputValidation: true);
-            End(json);
-        }
-
-        return Terminated(buffer);
+        var name = JsonEncodedText.Encode(customId).EncodedUtf8Bytes;
+        byte[] line = [.. "{\"custom_id\":\""u8, .. name, .. "\",\"result\":{\"type\":\"succeeded\",\"message\":"u8, .. message, .. "}}\n"u8];
+        return line;
     }
 
     /// <summary>A request that ended with an error.</summary>

@@ -8,7 +8,7 @@ namespace BatchBus.Worker.Endpoints;
 /// The endpoints of one model, in order of preference. Calls go to the first that has full trust, and to those before it as far as their
 /// trials and their return allow.
 /// </summary>
-internal sealed class ModelEndpoints(IReadOnlyList<EndpointGate> gates, SlotQueue slots)
+internal sealed class ModelEndpoints(EndpointGate[] gates, SlotQueue slots)
 {
     private readonly Lock _lock = new();
 

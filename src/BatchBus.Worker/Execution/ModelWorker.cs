@@ -22,7 +22,7 @@ internal sealed class ModelWorker
     /// <param name="slots">Most requests in flight.</param>
     /// <param name="gates">Its endpoints, in order of preference.</param>
     /// <param name="calls">The calls of this worker, of all models.</param>
-    public ModelWorker(string model, int slots, IReadOnlyList<EndpointGate> gates, CallGate calls)
+    public ModelWorker(string model, int slots, EndpointGate[] gates, CallGate calls)
     {
         (Model, Slots, _calls) = (model, slots, calls);
         _slots = new SlotQueue(slots);

@@ -47,6 +47,8 @@ internal sealed partial class PageExecution(
 
     /// <summary>Jobs that are under way, by the position of their request.</summary>
     private readonly ConcurrentDictionary<int, SubmittedJob> _jobs = new();
+    private readonly Func<bool> _mayBegin = () => held.MayStart;
+    private readonly Func<bool> _isWanted = () => held.State is not HeldPageState.BatchStopped;
     private readonly long _leasedAt = time.GetTimestamp();
     private int _pieces;
     private int _admitted = held.Page.Count;
@@ -234,8 +236,8 @@ internal sealed partial class PageExecution(
                 var endpoint = call.Gate.Endpoint.Name;
                 var model = new ModelCall(request.Parameters)
                 {
-                    MayBegin = () => held.MayStart,
-                    IsWanted = () => held.State is not HeldPageState.BatchStopped,
+                    MayBegin = _mayBegin,
+                    IsWanted = _isWanted,
                     TimeLeft = lease.TimeLeft - time.GetElapsedTime(_leasedAt),
                     Job = _jobs.TryGetValue(position, out var job) && job.Endpoint == endpoint ? job.Id : null,
                     Submitted = id => NoteAsync(position, new SubmittedJob(endpoint, id), cancellationToken),

@@ -4,6 +4,7 @@ using System.Text;
 using System.Text.Json;
 using BatchBus.Benchmarks.Processes;
 using BatchBus.Benchmarks.Reporting;
+using BatchBus.Benchmarks.Rivals;
 using BatchBus.Inference.Catalog;
 using BatchBus.Simulator;
 using BatchBus.TestServers;
@@ -44,7 +45,7 @@ internal static class SeedDay
         await using var installation = await Installation.StartOnServersAsync(simulator, rabbitMq, "everysec", Gpus[0].Slots, [.. settings]);
 
         // Unlike a day's, these seconds count twelvefold: code is compiled before they do.
-        await installation.WarmUpAsync();
+        await installation.WarmUpAsync(RivalRun.ShortWarmUpCount);
         foreach (var gpu in Gpus)
         {
             await simulator.SetEndpointAsync(gpu.Model, string.Create(

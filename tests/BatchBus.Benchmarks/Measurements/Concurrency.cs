@@ -1,5 +1,6 @@
 using BatchBus.Benchmarks.Processes;
 using BatchBus.Benchmarks.Reporting;
+using BatchBus.Benchmarks.Rivals;
 using BatchBus.Benchmarks.Work;
 using BatchBus.TestServers;
 
@@ -31,7 +32,7 @@ internal static class Concurrency
             await using var installation = await StartAsync(benchmark, Slots, path, protocol);
             if (protocol == "OpenAi")
             {
-                await installation.WarmUpAsync();
+                await installation.WarmUpAsync(RivalRun.ShortWarmUpCount);
             }
 
             await benchmark.Simulator.SetLatencyAsync(Latency);
@@ -62,7 +63,7 @@ internal static class Concurrency
         await benchmark.Simulator.ResetEndpointAsync(Endpoint);
         await benchmark.Simulator.SetLatencyAsync(TimeSpan.Zero);
         await using var installation = await StartAsync(benchmark, Prefetch, "/openai/v1", "OpenAi");
-        await installation.WarmUpAsync();
+        await installation.WarmUpAsync(RivalRun.ShortWarmUpCount);
         await benchmark.Simulator.SetLatencyAsync(Latency);
         await benchmark.Simulator.SetEndpointAsync(Endpoint, $$"""{"max_concurrency":{{Slots}}}""");
         await benchmark.Simulator.ClearLogAsync();

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using BatchBus.Api.Keys;
 using BatchBus.Benchmarks.Processes;
 using BatchBus.Benchmarks.Reporting;
+using BatchBus.Benchmarks.Rivals;
 using BatchBus.Benchmarks.Work;
 using BatchBus.Simulator;
 
@@ -24,7 +25,7 @@ internal static class Fairness
     {
         var section = benchmark.Report.Begin(7, Title);
         await benchmark.Simulator.SetLatencyAsync(TimeSpan.Zero);
-        await using (var installation = await benchmark.StartOnServersAsync("everysec", Slots))
+        await using (var installation = await benchmark.StartOnServersAsync("everysec", Slots, RivalRun.ShortWarmUpCount))
         {
             await benchmark.Simulator.SetLatencyAsync(Latency);
             var alone = await TrialsAsync(installation, "alone", 1);

@@ -28,7 +28,7 @@ internal static class Growth
             {
                 var floor = await DirectCalls.RunAsync(benchmark.Simulator, new Workload($"growth floor {count} {round}", count), Throughput.Slots);
                 section.Add(Floor, $"{count:#,0}", floor.RateToEnd, "requests/s", floor.Correctness);
-                var run = await everySecond.ExecuteAsync(new Workload($"growth {count} {round}", count));
+                var run = await everySecond.ExecuteWarmAsync(new Workload($"growth {count} {round}", count));
                 section.Add(Subject, $"{count:#,0}", run.RateToEnd, "requests/s", run.Correctness);
                 rates[count] = run.RateToEnd;
             }

@@ -19,8 +19,8 @@ internal static class Utilisation
         var section = benchmark.Report.Begin(2, Title);
         // Warm-up included: a model that becomes slower by orders of magnitude is not what is measured.
         await benchmark.Simulator.SetLatencyAsync(Latency);
-        await using var everySecond = await benchmark.StartOnServersAsync("everysec", Slots);
-        await using var always = await benchmark.StartOnServersAsync("always", Slots);
+        await using var everySecond = await benchmark.StartOnServersAsync("everysec", Slots, RivalRun.ShortWarmUpCount);
+        await using var always = await benchmark.StartOnServersAsync("always", Slots, RivalRun.ShortWarmUpCount);
         var count = Slots * (benchmark.IsLong ? 200 : 50);
         for (var round = 1; benchmark.HasTimeFor(round, benchmark.IsLong ? 3 : 1); round++)
         {

@@ -83,7 +83,7 @@ public sealed class ChatRequestWriterTests
     public void A_job_wraps_the_same_request_and_bounds_its_life()
     {
         var request = MappedModels.Read("""{"max_tokens":8,"messages":[{"role":"user","content":"hi"}]}""", MappedModels.TextOnly);
-        var job = ChatRequestWriter.WriteJob(request, MappedModels.TextOnly, "served", 0, TimeSpan.FromMinutes(10), TimeSpan.FromMinutes(11));
+        var job = ChatRequestWriter.WriteJob(request, MappedModels.TextOnly, "served", TimeSpan.FromMinutes(10), TimeSpan.FromMinutes(11));
         Assert.That(Encoding.UTF8.GetString(job.Span), Is.EqualTo(
             """{"input":{"openai_route":"/v1/chat/completions","openai_input":{"model":"served","messages":[{"role":"user","content":"hi"}],"max_tokens":8,"temperature":1}},"policy":{"executionTimeout":600000,"ttl":660000}}"""));
     }

@@ -14,7 +14,7 @@ internal static class MappedModels
     public static CatalogModel WithoutSystemRole { get; } = new("old", new ModelOptions { AcceptsImages = true, AcceptsSystemRole = false });
 
     public static string Written(string parameters, CatalogModel model) =>
-        Encoding.UTF8.GetString(ChatRequestWriter.Write(Read(parameters, model), model, "served", parameters.Length).Span);
+        Encoding.UTF8.GetString(ChatRequestWriter.Write(Read(parameters, model), model, "served").Span);
 
     public static ChatRequest Read(string parameters, CatalogModel model)
     {
