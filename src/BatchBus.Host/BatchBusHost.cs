@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net;
+using System.Text.Json;
 using BatchBus.Api;
 using BatchBus.Api.Keys;
 using BatchBus.Host.Embedded;
@@ -288,6 +289,8 @@ public static class BatchBusHost
         void Endpoints<T>(IBusRegistrationContext context, IBusFactoryConfigurator<T> bus)
             where T : IReceiveEndpointConfigurator
         {
+            // Half of an indented report of a page is blanks, on the bus and in the sagas, which are written the same way.
+            bus.ConfigureJsonSerializerOptions(json => json.WriteIndented ? new JsonSerializerOptions(json) { WriteIndented = false } : json);
             if (settings.Roles.Contains(HostRole.Worker))
             {
                 bus.ConfigureModelEndpoints(context);

@@ -14,7 +14,7 @@ namespace BatchBus.Benchmarks.Rivals;
 /// <param name="Correctness">What must be zero.</param>
 internal sealed record RivalRun(int Count, TimeSpan Ended, TimeSpan Read, TimeSpan Cpu, long PeakBytes, Correctness Correctness)
 {
-    public const int WarmUpCount = 10_000;
+    public const int WarmUpCount = 20_000;
 
     /// <summary>For what is so slow that nothing compares it with a rival.</summary>
     public const int ShortWarmUpCount = 3_000;

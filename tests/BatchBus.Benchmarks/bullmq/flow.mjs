@@ -9,7 +9,7 @@ import { FlowProducer, Worker } from 'bullmq';
 const [redisPort, modelUrl, requestsFile, concurrency, answersFile] = process.argv.slice(2);
 const connection = { host: '127.0.0.1', port: Number(redisPort), db: 1, maxRetriesPerRequest: null };
 const agent = new http.Agent({ keepAlive: true, maxSockets: Number(concurrency) });
-const warmUpCount = 10000;
+const warmUpCount = 20000;
 
 const requests = [];
 for await (const line of createInterface({ input: createReadStream(requestsFile) })) {
