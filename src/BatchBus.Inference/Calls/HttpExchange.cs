@@ -75,7 +75,8 @@ internal static class HttpExchange
 
     private static InferenceOutcome.Failed FromTransport(Exception exception)
     {
-        var error = (exception as HttpRequestException ?? exception.InnerException as HttpRequestException)?.HttpRequestError;
+        var error = (exception as HttpRequestException ?? exception.InnerException as HttpRequestException)?.HttpRequestError
+            ?? (exception as HttpIOException)?.HttpRequestError;
         return error switch
         {
             HttpRequestError.NameResolutionError or HttpRequestError.ConnectionError or HttpRequestError.SecureConnectionError
