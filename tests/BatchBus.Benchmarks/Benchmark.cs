@@ -57,8 +57,8 @@ internal sealed class Benchmark(RabbitMqServer rabbitMq, SimulatorProcess simula
     }
 
     /// <summary>BatchBus on RabbitMQ and on a Redis of its own, not warmed up.</summary>
-    public Task<Installation> StartColdOnServersAsync(int slots, params (string Name, string Value)[] settings)
-        => Installation.StartOnServersAsync(simulator, rabbitMq, "everysec", slots, settings);
+    public Task<Installation> StartColdOnServersAsync(string appendFsync, int slots, params (string Name, string Value)[] settings)
+        => Installation.StartOnServersAsync(simulator, rabbitMq, appendFsync, slots, settings);
 
     /// <summary>BatchBus in one process, warmed up.</summary>
     public async Task<Installation> StartEmbeddedAsync(int slots)

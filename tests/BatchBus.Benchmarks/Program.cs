@@ -29,8 +29,8 @@ return args switch
 {
     [SimulatorProcess.Command, var url] => await ServeModelAsync(url),
     [BareServer.Command, var url] => await ServeBytesAsync(url),
-    [DirectCalls.Command, var url, var name, var count, var characters, var concurrency, var answers] =>
-        await CallAsync(url, new Workload(name, Number(count), Number(characters)), Number(concurrency), answers),
+    [DirectCalls.Command, var url, var name, var count, var characters, var concurrency, var warmUp, var answers] =>
+        await CallAsync(url, new Workload(name, Number(count), Number(characters)), Number(concurrency), Number(warmUp), answers),
     ["day"] => await WriteDayAsync(),
     ["short" or "long", .. var options] when Options.TryParse(options, measurements.Keys, out var chosen) => await MeasureAsync(args[0], chosen),
     _ => Fail(Usage),
@@ -95,9 +95,9 @@ static async Task<int> ServeBytesAsync(string url)
     return 0;
 }
 
-static async Task<int> CallAsync(string url, Workload work, int concurrency, string answers)
+static async Task<int> CallAsync(string url, Workload work, int concurrency, int warmUp, string answers)
 {
-    await DirectCalls.ExecuteAsync(url, work, concurrency, answers);
+    await DirectCalls.ExecuteAsync(url, work, concurrency, warmUp, answers);
     return 0;
 }
 

@@ -53,6 +53,7 @@ internal static class Concurrency
     }
 
     private static Task<Installation> StartAsync(Benchmark benchmark, int slots, string path, string protocol) => benchmark.StartColdOnServersAsync(
+        "everysec",
         slots,
         ("BatchBus__Models__mistral-7b__BaseUrl", $"{benchmark.Simulator.Url}/v2/{Endpoint}{path}"),
         ("BatchBus__Models__mistral-7b__Protocol", protocol));

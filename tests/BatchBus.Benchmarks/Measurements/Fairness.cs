@@ -75,6 +75,7 @@ internal static class Fairness
         string[] keys = [ApiKey.New(), ApiKey.New()];
         await benchmark.Simulator.SetLatencyAsync(TimeSpan.Zero);
         await using var installation = await benchmark.StartColdOnServersAsync(
+            "everysec",
             Slots,
             ("BatchBus__ApiKeys__0__Workspace", "many"),
             ("BatchBus__ApiKeys__0__Hash", ApiKey.Hash(keys[0])),

@@ -20,7 +20,7 @@ internal static class Growth
     {
         var section = benchmark.Report.Begin(6, Title);
         await benchmark.Simulator.SetLatencyAsync(Throughput.Latency);
-        await using var everySecond = await benchmark.StartOnServersAsync("everysec", Throughput.Slots);
+        await using var everySecond = await benchmark.StartColdOnServersAsync("everysec", Throughput.Slots);
         for (var round = 1; benchmark.HasTimeFor(round, benchmark.IsLong ? 3 : 1); round++)
         {
             var rates = new Dictionary<int, double>();

@@ -35,7 +35,7 @@ internal static class Sizes
             foreach (var (name, batch, warmUpCount) in Shapes)
             {
                 // A process for each, so that none profits from the memory that another has made it claim.
-                await using var installation = await benchmark.StartColdOnServersAsync(slots: 1, ("BatchBus__Roles", "api"));
+                await using var installation = await benchmark.StartColdOnServersAsync("everysec", slots: 1, ("BatchBus__Roles", "api"));
                 await using var redis = await ConnectionMultiplexer.ConnectAsync(installation.Redis.ConnectionString);
                 _ = await PassAsync(installation, redis, batch with { Count = warmUpCount });
                 var baseline = ProcessTable.ResidentOf(installation.Processes["batchbus"]);

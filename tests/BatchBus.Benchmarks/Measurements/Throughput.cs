@@ -19,8 +19,8 @@ internal static class Throughput
         var section = benchmark.Report.Begin(1, Title);
         await benchmark.Simulator.SetLatencyAsync(Latency);
         await BullMq.InstallAsync();
-        await using var everySecond = await benchmark.StartOnServersAsync("everysec", Slots);
-        await using var always = await benchmark.StartOnServersAsync("always", Slots);
+        await using var everySecond = await benchmark.StartColdOnServersAsync("everysec", Slots);
+        await using var always = await benchmark.StartColdOnServersAsync("always", Slots);
         for (var round = 1; benchmark.HasTimeFor(round, Rounds); round++)
         {
             await RunRoundAsync(benchmark, section, 20_000, round, everySecond, always);

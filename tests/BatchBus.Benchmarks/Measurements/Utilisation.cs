@@ -24,7 +24,7 @@ internal static class Utilisation
         var count = Slots * (benchmark.IsLong ? 200 : 50);
         for (var round = 1; benchmark.HasTimeFor(round, benchmark.IsLong ? 3 : 1); round++)
         {
-            var floor = await DirectCalls.RunAsync(benchmark.Simulator, new Workload($"utilisation floor {round}", count), Slots);
+            var floor = await DirectCalls.RunAsync(benchmark.Simulator, new Workload($"utilisation floor {round}", count), Slots, RivalRun.ShortWarmUpCount);
             await AddAsync("floor: direct calls", floor.Ended, floor.Correctness, "");
             var run = await everySecond.ExecuteAsync(new Workload($"utilisation everysec {round}", count));
             await AddAsync("BatchBus everysec", run.Ended, run.Correctness, "≥ 98 %");

@@ -12,17 +12,18 @@ internal static class DirectCalls
 {
     public const string Command = "call";
 
-    public static Task<RivalRun> RunAsync(SimulatorProcess simulator, Workload work, int concurrency) => RivalRun.OfAsync(
+    public static Task<RivalRun> RunAsync(SimulatorProcess simulator, Workload work, int concurrency, int warmUp = RivalRun.WarmUpCount) => RivalRun.OfAsync(
         work,
         simulator,
-        answers => HiddenCommand.StartAsync(Command, simulator.Url, work.Name, Text(work.Count), Text(work.PromptCharacters), Text(concurrency), answers));
+        answers => HiddenCommand.StartAsync(
+            Command, simulator.Url, work.Name, Text(work.Count), Text(work.PromptCharacters), Text(concurrency), Text(warmUp), answers));
 
     /// <summary>What the child process does: warms up, makes the calls, prints its figures, and writes the answers to a file.</summary>
-    public static async Task ExecuteAsync(string url, Workload work, int concurrency, string answersFile)
+    public static async Task ExecuteAsync(string url, Workload work, int concurrency, int warmUp, string answersFile)
     {
         using var handler = new SocketsHttpHandler { MaxConnectionsPerServer = concurrency, UseProxy = false };
         using var http = new HttpClient(handler) { BaseAddress = new Uri(url) };
-        await CallAllAsync(http, BodiesOf(new Workload($"the warm-up of {work.Name}", RivalRun.WarmUpCount)), concurrency);
+        await CallAllAsync(http, BodiesOf(new Workload($"the warm-up of {work.Name}", warmUp)), concurrency);
         (await http.DeleteAsync("/simulator/log")).EnsureSuccessStatusCode();
         var bodies = BodiesOf(work);
 

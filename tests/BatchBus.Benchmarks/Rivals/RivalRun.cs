@@ -16,7 +16,7 @@ internal sealed record RivalRun(int Count, TimeSpan Ended, TimeSpan Read, TimeSp
 {
     public const int WarmUpCount = 20_000;
 
-    /// <summary>For what is so slow that nothing compares it with a rival.</summary>
+    /// <summary>Where the model or one message per request bounds the rate, so that warmer code would change nothing.</summary>
     public const int ShortWarmUpCount = 3_000;
 
     private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(10);
