@@ -106,7 +106,7 @@ internal sealed class CommandLine : IDisposable
         public void Kill()
         {
             _process.Kill(entireProcessTree: true);
-            _process.WaitForExit();
+            Assert.That(_process.WaitForExitAsync().Wait(Patience), "it is gone");
         }
 
         public void Dispose()

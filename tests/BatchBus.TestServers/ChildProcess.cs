@@ -145,7 +145,8 @@ public sealed class ChildProcess : IAsyncDisposable
 
         public static Task RunAsync(Action action)
         {
-            var task = new Task(action);
+            // Whoever waits for it goes on elsewhere, or the thread would be theirs for as long as they like.
+            var task = new Task(action, TaskCreationOptions.RunContinuationsAsynchronously);
             Work.Add(task.RunSynchronously);
             return task;
         }

@@ -94,19 +94,16 @@ public sealed class RabbitMqServer : IAsyncDisposable
 
     private async Task<string> RunAsync(string script, string[] args)
     {
-        var start = new ProcessStartInfo($"{Scripts}/{script}", ["--quiet", .. args]) { RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo($"{Scripts}/{script}", ["--quiet", .. args]);
         foreach (var (name, value) in _environment)
         {
             start.Environment[name] = value;
         }
 
-        using var process = Process.Start(start)!;
-        var errors = process.StandardError.ReadToEndAsync();
-        var output = await process.StandardOutput.ReadToEndAsync();
-        await process.WaitForExitAsync();
-        return process.ExitCode == 0
-            ? output
-            : throw new InvalidOperationException($"{script} {string.Join(' ', args)} failed: {output}{await errors}");
+        var result = await Command.RunAsync(start);
+        return result.ExitCode == 0
+            ? result.Output
+            : throw new InvalidOperationException($"{script} {string.Join(' ', args)} failed: {result.Output}{result.Errors}");
     }
 
     /// <summary>Deletes a virtual host with all that it held, and makes it again.</summary>

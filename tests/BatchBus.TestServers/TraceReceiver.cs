@@ -1,26 +1,31 @@
 using System.Collections.Concurrent;
-using System.Net;
 using System.Text;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
 
 namespace BatchBus.TestServers;
 
 /// <summary>Takes traces by OTLP over HTTP (protobuf), as a collector would.</summary>
 public sealed class TraceReceiver : IAsyncDisposable
 {
-    private readonly HttpListener _listener = new();
     private readonly ConcurrentQueue<byte[]> _bodies = new();
-    private readonly Task _receiving;
+    private readonly WebApplication _server;
 
-    private TraceReceiver(int port)
+    private TraceReceiver()
     {
-        Endpoint = $"http://127.0.0.1:{port}";
-        _listener.Prefixes.Add($"{Endpoint}/");
-        _listener.Start();
-        _receiving = ReceiveAsync();
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        builder.WebHost.UseKestrelCore().UseUrls("http://127.0.0.1:0");
+        _server = builder.Build();
+        _server.Run(async context =>
+        {
+            using var body = new MemoryStream();
+            await context.Request.Body.CopyToAsync(body, context.RequestAborted);
+            _bodies.Enqueue(body.ToArray());
+        });
     }
 
     /// <summary>For OTEL_EXPORTER_OTLP_ENDPOINT.</summary>
-    public string Endpoint { get; }
+    public string Endpoint => _server.Urls.Single();
 
     /// <summary>What a process needs in its environment to send its traces here, and soon.</summary>
     public IReadOnlyDictionary<string, string> Settings => new Dictionary<string, string>
@@ -41,35 +46,14 @@ public sealed class TraceReceiver : IAsyncDisposable
         return _bodies.Any(body => body.AsSpan().IndexOf(bytes) >= 0);
     }
 
-    public static TraceReceiver Start() => new(LoopbackPort.FindFree());
-
-    public async ValueTask DisposeAsync()
+    public static async Task<TraceReceiver> StartAsync()
     {
-        _listener.Close();
-        await _receiving;
+        var receiver = new TraceReceiver();
+        await receiver._server.StartAsync();
+        return receiver;
     }
 
-    private async Task ReceiveAsync()
-    {
-        while (true)
-        {
-            try
-            {
-                var context = await _listener.GetContextAsync();
-                using var body = new MemoryStream();
-                await context.Request.InputStream.CopyToAsync(body);
-                _bodies.Enqueue(body.ToArray());
-                context.Response.Close();
-            }
-            catch (Exception exception) when (exception is HttpListenerException or ObjectDisposedException or IOException)
-            {
-                if (!_listener.IsListening)
-                {
-                    return;
-                }
-            }
-        }
-    }
+    public ValueTask DisposeAsync() => _server.DisposeAsync();
 
     // The numbers of the fields are those of opentelemetry/proto/trace/v1/trace.proto.
     private static IEnumerable<ReceivedSpan> Read(byte[] request)

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using BatchBus.Acceptance.Tests.Serving;
 using BatchBus.Api.Keys;
 using BatchBus.Simulator;
+using BatchBus.TestServers;
 
 namespace BatchBus.Acceptance.Tests.Clients;
 
@@ -60,27 +61,15 @@ public sealed class When_the_node_adapter_is_used(Mode mode)
 
     private async Task<string> RunAsync(string program, params string[] arguments)
     {
-        var start = new ProcessStartInfo(program, arguments) { WorkingDirectory = _folder, RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo(program, arguments) { WorkingDirectory = _folder };
         if (_installation is not null)
         {
             start.Environment["BATCHBUS_URL"] = _installation.Url;
             start.Environment["BATCHBUS_API_KEY"] = _key;
         }
 
-        using var process = Process.Start(start)!;
-        using var deadline = new CancellationTokenSource(Patience);
-        var output = process.StandardOutput.ReadToEndAsync();
-        var errors = process.StandardError.ReadToEndAsync();
-        try
-        {
-            await process.WaitForExitAsync(deadline.Token);
-        }
-        catch (OperationCanceledException)
-        {
-            process.Kill(entireProcessTree: true);
-        }
-
-        Assert.That(process.ExitCode, Is.Zero, $"{await output}\n{await errors}");
-        return await output;
+        var result = await Command.RunAsync(start, Patience);
+        Assert.That(result.ExitCode, Is.Zero, $"{result.Output}\n{result.Errors}");
+        return result.Output;
     }
 }

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using BatchBus.Acceptance.Tests.Serving;
 using BatchBus.Simulator;
+using BatchBus.TestServers;
 
 namespace BatchBus.Acceptance.Tests.Clients;
 
@@ -14,14 +15,11 @@ public sealed class When_the_official_node_client_is_used(Mode mode)
     {
         await using var installation = await Installation.StartAsync(mode, SimulatedLatency.Fixed(TimeSpan.FromMilliseconds(20)));
         var folder = NodeFolder.Find("tests/node-sdk", package);
-        var start = new ProcessStartInfo("node", ["batches.mjs", package]) { WorkingDirectory = folder, RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo("node", ["batches.mjs", package]) { WorkingDirectory = folder };
         start.Environment["BASE_URL"] = installation.Url;
-        using var node = Process.Start(start)!;
-        var output = node.StandardOutput.ReadToEndAsync();
-        var errors = node.StandardError.ReadToEndAsync();
-        await node.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(60));
+        var node = await Command.RunAsync(start, TimeSpan.FromMinutes(1));
 
-        Assert.That(node.ExitCode, Is.Zero, await errors);
-        Assert.That(await output, Does.Contain("3 results, all in place"));
+        Assert.That(node.ExitCode, Is.Zero, node.Errors);
+        Assert.That(node.Output, Does.Contain("3 results, all in place"));
     }
 }

@@ -4,6 +4,7 @@ using BatchBus.Acceptance.Tests.Clients;
 using BatchBus.Acceptance.Tests.Serving;
 using BatchBus.Api.Keys;
 using BatchBus.Simulator;
+using BatchBus.TestServers;
 
 namespace BatchBus.Acceptance.Tests.Dashboard;
 
@@ -28,22 +29,12 @@ public sealed class When_the_dashboard_is_open
         }
 
         await using var installation = await Installation.StartAsync(Mode.Embedded, SimulatedLatency.Fixed(TimeSpan.FromMilliseconds(20)), settings: settings);
-        var start = new ProcessStartInfo("node", ["--test", "--test-reporter=tap", "dashboard.mjs"]) { WorkingDirectory = folder, RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo("node", ["--test", "--test-reporter=tap", "dashboard.mjs"]) { WorkingDirectory = folder };
         start.Environment["BATCHBUS_URL"] = installation.Url;
         start.Environment["SIMULATOR_URL"] = installation.Simulator.BaseAddress.GetLeftPart(UriPartial.Authority);
         start.Environment["KEYS"] = JsonSerializer.Serialize(keys);
-        using var node = Process.Start(start)!;
-        using var deadline = new CancellationTokenSource(Patience);
-        var (output, errors) = (node.StandardOutput.ReadToEndAsync(), node.StandardError.ReadToEndAsync());
-        try
-        {
-            await node.WaitForExitAsync(deadline.Token);
-        }
-        catch (OperationCanceledException)
-        {
-            node.Kill(entireProcessTree: true);
-        }
+        var node = await Command.RunAsync(start, Patience);
 
-        Assert.That(await output, Does.Match("(?m)^# pass 10$").And.Contain("# fail 0\n").And.Contain("# skipped 0\n").And.Contain("# todo 0\n"), await errors);
+        Assert.That(node.Output, Does.Match("(?m)^# pass 10$").And.Contain("# fail 0\n").And.Contain("# skipped 0\n").And.Contain("# todo 0\n"), node.Errors);
     }
 }

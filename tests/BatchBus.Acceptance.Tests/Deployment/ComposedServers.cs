@@ -72,15 +72,14 @@ internal sealed partial class ComposedServers : IAsyncDisposable
 
     private static async Task RunAsync(string program, IEnumerable<string> arguments, IReadOnlyDictionary<string, string> environment)
     {
-        var start = new ProcessStartInfo(program, arguments) { RedirectStandardError = true };
+        var start = new ProcessStartInfo(program, arguments);
         foreach (var (name, value) in environment)
         {
             start.Environment[name] = value;
         }
 
-        using var process = Process.Start(start)!;
-        await process.WaitForExitAsync();
-        Assert.That(process.ExitCode, Is.Zero, await process.StandardError.ReadToEndAsync());
+        var result = await Command.RunAsync(start);
+        Assert.That(result.ExitCode, Is.Zero, result.Errors);
     }
 
     private async Task MakePasswordsAsync()

@@ -54,14 +54,12 @@ internal sealed partial class PublishedProgram : IDisposable
 
     private async Task RunAsync(string script)
     {
-        var start = new ProcessStartInfo("sh", ["-c", script]) { RedirectStandardOutput = true };
+        var start = new ProcessStartInfo("sh", ["-c", script]);
         start.Environment["DOTNET_NOLOGO"] = "1";
-        using var process = Process.Start(start)!;
-        var output = await process.StandardOutput.ReadToEndAsync();
-        await process.WaitForExitAsync();
-        if (process.ExitCode != 0)
+        var result = await Command.RunAsync(start);
+        if (result.ExitCode != 0)
         {
-            throw new InvalidOperationException($"{script} failed: {output}");
+            throw new InvalidOperationException($"{script} failed: {result.Output}{result.Errors}");
         }
     }
 

@@ -67,11 +67,10 @@ public sealed partial class When_the_servers_of_docker_compose_are_used
     [Test]
     public async Task Should_run_batches_without_meeting_a_limit_of_its_users()
     {
-        var start = new ProcessStartInfo("node", ["batches.mjs", "@anthropic-ai/sdk"]) { WorkingDirectory = NodeFolder.Find("tests/node-sdk", "@anthropic-ai/sdk"), RedirectStandardError = true };
+        var start = new ProcessStartInfo("node", ["batches.mjs", "@anthropic-ai/sdk"]) { WorkingDirectory = NodeFolder.Find("tests/node-sdk", "@anthropic-ai/sdk") };
         start.Environment["BASE_URL"] = _url;
-        using var node = Process.Start(start)!;
-        await node.WaitForExitAsync().WaitAsync(TimeSpan.FromMinutes(1));
-        Assert.That(node.ExitCode, Is.Zero, await node.StandardError.ReadToEndAsync());
+        var node = await Command.RunAsync(start, TimeSpan.FromMinutes(1));
+        Assert.That(node.ExitCode, Is.Zero, node.Errors);
 
         var refused = (RedisResult[])(await Servers.Inspector.GetDatabase().ExecuteAsync("ACL", "LOG"))!;
         var queues = await Servers.RabbitMq.QueuesAsync("batchbus");

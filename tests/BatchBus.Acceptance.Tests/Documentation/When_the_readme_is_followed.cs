@@ -146,18 +146,15 @@ public sealed partial class When_the_readme_is_followed
 
     private async Task<string> ShellAsync(string script)
     {
-        var start = new ProcessStartInfo("bash", ["-euc", Dotnet + _path + script]) { WorkingDirectory = _folder, RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo("bash", ["-euc", Dotnet + _path + script]) { WorkingDirectory = _folder };
         foreach (var (name, value) in Environment)
         {
             start.Environment[name] = value;
         }
 
-        using var process = Process.Start(start)!;
-        var output = process.StandardOutput.ReadToEndAsync();
-        var errors = process.StandardError.ReadToEndAsync();
-        await process.WaitForExitAsync().WaitAsync(Patience);
-        Assert.That(process.ExitCode, Is.Zero, $"{script}\n{await output}{await errors}");
-        return (await output).TrimEnd('\n');
+        var result = await Command.RunAsync(start, Patience);
+        Assert.That(result.ExitCode, Is.Zero, $"{script}\n{result.Output}{result.Errors}");
+        return result.Output.TrimEnd('\n');
     }
 
     [GeneratedRegex(@"msgbatch_\w+|…?/?\S*leads\.results\.jsonl")]

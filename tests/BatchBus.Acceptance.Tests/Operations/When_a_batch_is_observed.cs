@@ -29,7 +29,7 @@ public sealed partial class When_a_batch_is_observed(Mode mode)
     [OneTimeSetUp]
     public async Task RunAsync()
     {
-        _traces = TraceReceiver.Start();
+        _traces = await TraceReceiver.StartAsync();
         _installation = await Installation.StartAsync(mode, SimulatedLatency.Fixed(TimeSpan.FromMilliseconds(20)), settings: new Dictionary<string, string>(_traces.Settings)
         {
             ["BatchBus__LogFormat"] = "json",

@@ -37,7 +37,7 @@ public sealed class EndpointDeployment
     public async Task StartAsync()
     {
         _model = await SimulatorServer.StartAsync(new SimulatorOptions { ApiKey = ApiKey });
-        _traces = TraceReceiver.Start();
+        _traces = await TraceReceiver.StartAsync();
         _deployment = await Deployment.StartAsync(model: _model, more: new Dictionary<string, string>(
         [
             .. _traces.Settings,

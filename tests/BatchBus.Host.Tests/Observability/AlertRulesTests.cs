@@ -64,11 +64,8 @@ public sealed partial class AlertRulesTests
     private static async Task<(int ExitCode, string Output)> PromtoolAsync(string folder, params string[] args)
     {
         Installed.Require("/usr/bin/promtool");
-        using var process = Process.Start(new ProcessStartInfo("/usr/bin/promtool", args) { WorkingDirectory = folder, RedirectStandardOutput = true, RedirectStandardError = true })!;
-        var errors = process.StandardError.ReadToEndAsync();
-        var output = await process.StandardOutput.ReadToEndAsync();
-        await process.WaitForExitAsync();
-        return (process.ExitCode, output + await errors);
+        var result = await Command.RunAsync(new ProcessStartInfo("/usr/bin/promtool", args) { WorkingDirectory = folder });
+        return (result.ExitCode, result.Output + result.Errors);
     }
 
     [GeneratedRegex("- alert: (\\w+)\n")]
