@@ -58,7 +58,8 @@ public sealed class ConcurrencyLimit(int max, TimeProvider time)
     private double? _base;
     private (double Limit, double Seconds)? _before;
     private (double Limit, double Seconds)? _raisedFrom;
-    private bool _raisesNext;
+    // After a probe in vain: the seconds of an answer before it, which are to be seen again.
+    private double? _secondsBeforeProbe;
     private bool _isDoubted;
     private double? _lastSeconds;
     private double _previousSeconds;
@@ -153,11 +154,17 @@ public sealed class ConcurrencyLimit(int max, TimeProvider time)
             return;
         }
 
-        if (_raisesNext && isBusy)
+        if (_secondsBeforeProbe is { } expected && isBusy)
         {
-            _raisesNext = false;
-            Raise(seconds);
-            return;
+            _secondsBeforeProbe = null;
+            if (seconds - (Certainty * Error()) <= (1 + Steady) * expected)
+            {
+                Raise(seconds);
+                return;
+            }
+
+            // The endpoint got slower while it was probed: what the probe seemed to say was that, and the search begins anew.
+            _base = null;
         }
 
         // A queue that is just forming, or going, is nothing to compare with.
@@ -218,11 +225,11 @@ public sealed class ConcurrencyLimit(int max, TimeProvider time)
         _before = null;
         if (_limit / seconds < ThroughputKept * before.Limit / before.Seconds)
         {
-            // Perhaps something else changed meanwhile: unless this was a probe, one has to tell.
+            // Perhaps something else changed meanwhile: a probe has to tell, or after one the next window.
             // Of two times that agree, that of the longer window is the more certain.
             var known = _base ?? before.Seconds;
             _base = isBrief && Math.Abs(seconds - known) <= Certainty * error ? known : seconds;
-            (_limit, _raisesNext, _isDoubted, _isProbe) = (before.Limit, _isProbe, !_isProbe, false);
+            (_limit, _secondsBeforeProbe, _isDoubted, _isProbe) = (before.Limit, _isProbe ? before.Seconds : null, !_isProbe, false);
             return true;
         }
 

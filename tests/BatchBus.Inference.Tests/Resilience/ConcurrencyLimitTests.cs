@@ -104,6 +104,18 @@ public sealed class ConcurrencyLimitTests(double sigma, bool reportsQueue)
         }
     }
 
+    /// <summary>A search that the change falls into compares what was before with what is after, and must notice.</summary>
+    [Test]
+    public void It_settles_whenever_answers_get_slower([Range(3_800, 5_800, 200)] int milliseconds)
+    {
+        var loop = Loop(Prefetch, seed: 1);
+        (loop.Slots, loop.Service) = (2 * Slots, TimeSpan.FromMilliseconds(100));
+        loop.Run(TimeSpan.FromMilliseconds(milliseconds));
+        (loop.Slots, loop.Service) = (Slots, TimeSpan.FromMilliseconds(200));
+        loop.Run(Settling);
+        Assert.That(loop.Run(Settling).ShareWithin(0.2, Slots), Is.GreaterThanOrEqualTo(0.8));
+    }
+
     [Test]
     public void It_finds_its_way_up_where_calls_get_slower_but_throughput_grows([Range(1, 3)] int seed)
     {
