@@ -19,7 +19,11 @@ public sealed class BatchCommandsTests
     public async Task StopAsync() => await _server.DisposeAsync();
 
     [SetUp]
-    public void SetUp() => _server.Models.Latency = SimulatedLatency.Fixed(TimeSpan.FromMilliseconds(20));
+    public void SetUp()
+    {
+        _server.Models.Latency = SimulatedLatency.Fixed(TimeSpan.FromMilliseconds(20));
+        _server.Models.Endpoint("v1").Reset();
+    }
 
     [Test]
     public async Task A_watch_says_why_nothing_moves()
@@ -104,16 +108,18 @@ public sealed class BatchCommandsTests
     [Test]
     public async Task A_batch_that_waits_is_explained_canceled_and_then_tried_again_to_its_end()
     {
-        _server.Models.Latency = SimulatedLatency.Fixed(TimeSpan.FromSeconds(2));
+        _server.Models.Endpoint("v1").Workers = new SimulatedWorkers { Max = 0 };
         var id = await _server.SubmitAsync(Requests.Lines(30));
         await Eventually.ThatAsync(() => _server.Models.Log.Open > 0, "requests are with the model");
 
         var last = await _server.RunAsync("explain", id, "lead-0029");
         var first = JsonDocument.Parse(await _server.RunAsync("explain", id, "lead-0000", "--json")).RootElement;
         var open = await _server.RunAsync("list", "--open");
-        var canceled = await _server.RunAsync("cancel", id, "--wait");
+        using var cancel = _server.Cli.Start("cancel", id, "--wait");
+        await Eventually.ThatAsync(async () => (await _server.RunAsync("list", "--open")).Contains("canceling", StringComparison.Ordinal), "the cancel is recorded");
+        _server.Models.Endpoint("v1").Workers = null;
+        var canceled = await cancel.EndAsync();
         var watched = await _server.Cli.RunAsync("watch", id);
-        _server.Models.Latency = SimulatedLatency.Fixed(TimeSpan.FromMilliseconds(20));
         var left = Requests.Outcomes((await _server.RunAsync("results", id)).Split('\n')).Where(outcome => outcome.Value == "canceled").Select(outcome => outcome.Key).ToList();
         var again = await _server.RunAsync("retry-failed", id);
         var ended = await _server.Cli.RunAsync("watch", again);
@@ -124,7 +130,8 @@ public sealed class BatchCommandsTests
             Assert.That(first.GetProperty("status").GetString(), Is.EqualTo("with_worker"));
             Assert.That(first.GetProperty("queue").GetProperty("worker").GetString(), Is.Not.Empty);
             Assert.That(open, Does.Contain(id).And.Contain("in_progress"));
-            Assert.That(canceled, Does.Contain($"{id} has ended").And.Contain("canceled"));
+            Assert.That(canceled.ExitCode, Is.Zero, canceled.Errors);
+            Assert.That(canceled.Output, Does.Contain($"{id} has ended").And.Contain("canceled"));
             Assert.That(watched.Output, Does.Match(@"canceled or expired +\d").And.Contain($"batchbus retry-failed {id}"));
             Assert.That(left, Is.Not.Empty);
             Assert.That(ended.ExitCode, Is.Zero, ended.Output);
